@@ -1,0 +1,51 @@
+"""The command `diffpose`; a subcommand is a module with add_arguments(parser) and run(args)."""
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+import sys
+
+COMMANDS = {
+    ('demo',): ('diffpose_ros.ros.demo', 'play a video through the ROS graph'),
+    ('evaluate', 'clip'): ('diffpose_ros.evaluate.clip', 'whole pipeline on a labelled video'),
+    ('evaluate', 'images2d'): ('diffpose_ros.evaluate.images2d', '2D estimator on photographs'),
+    ('evaluate', 'mocap'): ('diffpose_ros.evaluate.mocap', 'lifter on motion capture'),
+    ('evaluate', 'detector'): ('diffpose_ros.evaluate.detector', 'person detector on frames'),
+    ('train', 'video2d'): ('diffpose_ros.train.video2d', 'train the 2D estimator'),
+    ('train', 'lift3d'): ('diffpose_ros.train.lift3d', 'train the lifter'),
+    ('train', 'detector'): ('diffpose_ros.train.detector', 'train the person detector'),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return 0, or 2 with one line that says what is wrong."""
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    command = next((c for c in COMMANDS if words[: len(c)] == c), None)
+    if command is None:
+        return usage(words)
+    module = import_module(COMMANDS[command][0])
+    parser = argparse.ArgumentParser(
+        prog=' '.join(('diffpose', *command)), description=COMMANDS[command][1]
+    )
+    module.add_arguments(parser)
+    args = parser.parse_args(words[len(command) :])
+    try:
+        return module.run(args)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f'{parser.prog}: {error}\n')
+        return 2
+
+
+def usage(words: Sequence[str]) -> int:
+    """Write the list of commands; asking for it is no error."""
+    asked = words[:1] in (('-h',), ('--help',))
+    rows = [
+        f'  diffpose {" ".join(command):22} {about}' for command, (_, about) in COMMANDS.items()
+    ]
+    lines = ['usage: diffpose COMMAND [options], with -h after a command for its options', *rows]
+    (sys.stdout if asked else sys.stderr).write('\n'.join(lines) + '\n')
+    return 0 if asked else 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())

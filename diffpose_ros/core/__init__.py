@@ -1,0 +1,1 @@
+"""What every room shares, and the main path in pipeline.py."""

@@ -1,0 +1,112 @@
+"""Cameras: pixels to rays and back, and the virtual camera of the lifter."""
+
+from dataclasses import dataclass, field
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+PINHOLE_MODELS = ('plumb_bob', 'rational_polynomial')
+MODELS = (*PINHOLE_MODELS, 'equidistant')
+
+
+@dataclass(frozen=True)
+class Camera:
+    """
+    Intrinsics of one camera, in the terms of sensor_msgs/CameraInfo.
+
+    K           (3, 3)  pixels, of the image as received
+    distortion  (n,)    coefficients in OpenCV's order; none = rectified image
+    model       str     plumb_bob, rational_polynomial or equidistant
+    """
+
+    K: Floats
+    width: int
+    height: int
+    distortion: Floats = field(default_factory=lambda: np.zeros(0))
+    model: str = 'plumb_bob'
+
+    def __post_init__(self) -> None:
+        if self.K.shape != (3, 3) or not np.isfinite(self.K).all():
+            raise ValueError(f'K must be 3x3 and finite, got {self.K.tolist()}; calibrate again')
+        if not (self.K[0, 0] > 0 and self.K[1, 1] > 0):
+            raise ValueError(
+                f'focal lengths are {self.K[0, 0]} and {self.K[1, 1]} px; calibrate the camera'
+            )
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f'image size is {self.width}x{self.height}; set both above 0')
+        if self.model not in MODELS:
+            raise ValueError(f'distortion model {self.model!r}; use one of {MODELS}')
+        if not np.isfinite(self.distortion).all():
+            raise ValueError(f'distortion is {self.distortion.tolist()}; all must be finite')
+
+    @classmethod
+    def from_fov(cls, width: int, height: int, fov_deg: float) -> 'Camera':
+        """Return an ideal camera with this horizontal field of view."""
+        focal_px = width / 2 / math.tan(math.radians(fov_deg) / 2)
+        cx, cy = (width - 1) / 2, (height - 1) / 2
+        return cls(np.array([[focal_px, 0, cx], [0, focal_px, cy], [0, 0, 1.0]]), width, height)
+
+    def rays(self, pixels: Floats) -> NDArray[np.float64]:
+        """
+        Turn image points into points on the plane one metre in front of the camera.
+
+        pixels   (..., 2)  pixels, x right, y down
+        returns  (..., 2)  x / z and y / z in the optical frame (REP 103)
+        """
+        points = np.ascontiguousarray(pixels, np.float64).reshape(-1, 1, 2)
+        if not len(points):
+            return np.zeros(np.shape(pixels))
+        pinhole = self.model in PINHOLE_MODELS
+        undistort = cv2.undistortPoints if pinhole else cv2.fisheye.undistortPoints
+        return undistort(points, self.K, self._coefficients()).reshape(np.shape(pixels))
+
+    def project(self, points: Floats) -> NDArray[np.float64]:
+        """
+        Turn points in front of the camera into pixels.
+
+        points   (..., 3)  metres, optical frame, z > 0
+        returns  (..., 2)  pixels
+        """
+        flat = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 3)
+        if not len(flat):
+            return np.zeros((*np.shape(points)[:-1], 2))
+        pinhole = self.model in PINHOLE_MODELS
+        project = cv2.projectPoints if pinhole else cv2.fisheye.projectPoints
+        zero = np.zeros((3, 1))
+        pixels, _ = project(flat, zero, zero, self.K, self._coefficients())
+        return pixels.reshape(*np.shape(points)[:-1], 2)
+
+    def _coefficients(self) -> NDArray[np.float64]:
+        if self.model == 'equidistant':
+            return np.resize(np.append(self.distortion, np.zeros(4)), 4)
+        return np.asarray(self.distortion, np.float64)
+
+
+def look_at(ray: Floats) -> NDArray[np.float64]:
+    """
+    Return the smallest rotation that brings a direction onto the optical axis.
+
+    ray      (3,)    direction in the camera's optical frame, any length
+    returns  (3, 3)  R with R @ ray = |ray| * (0, 0, 1)
+    """
+    axis = ray / np.linalg.norm(ray)
+    v = np.array([axis[1], -axis[0], 0.0])  # axis x (0, 0, 1)
+    cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+    return np.eye(3) + cross + cross @ cross / (1 + axis[2])
+
+
+def rotate_rays(rays: Floats, rotation: Floats) -> NDArray[np.float64]:
+    """
+    Re-project points of the unit plane into a camera that is rotated on the spot.
+
+    rays      (..., 2)  x / z, y / z
+    rotation  (3, 3)    from the first camera to the second
+    returns   (..., 2)  x / z, y / z in the second camera; NaN behind it
+    """
+    homogeneous = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) @ rotation.T
+    z = homogeneous[..., 2:]
+    return np.where(z > 1e-6, homogeneous[..., :2] / np.where(z > 1e-6, z, 1), np.nan)

@@ -1,0 +1,123 @@
+"""Checkpoints: NAME.safetensors with NAME.json beside it (manifest: kind, config, sha256)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import hashlib
+import json
+import os
+from pathlib import Path
+import sys
+from typing import Any
+
+from safetensors.torch import load, save
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """
+    Weights and what belongs to them.
+
+    kind      which class they are for: pose2d, lift3d or detector
+    config    constructor arguments of that class
+    tensors   weights by name
+    extras    anything else of the manifest: calibration, training summary
+    """
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+    sha256: str
+    extras: dict[str, Any]
+
+    @property
+    def model_id(self) -> str:
+        """Name and the first digits of the hash."""
+        return f'{self.name}@{self.sha256[:12]}'
+
+
+def model_folders() -> list[Path]:
+    """Return where packaged models may lie: the source tree, ROS prefixes, the Python prefix."""
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    shares = [Path(prefix) / 'share' / 'diffpose_ros' / 'models' for prefix in prefixes if prefix]
+    return [Path(__file__).parents[2] / 'models', *shares]
+
+
+def find_checkpoint(name: str) -> Path:
+    """Return the path of the weights, given a packaged name or the path itself."""
+    if name.endswith('.safetensors'):
+        return Path(name).expanduser()
+    found = [folder / f'{name}.safetensors' for folder in model_folders()]
+    for path in found:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        f'no checkpoint {name!r}; give the path of a .safetensors file or put it into one of '
+        f'{[str(path.parent) for path in found]}'
+    )
+
+
+def load_checkpoint(name: str, kind: str) -> Checkpoint:
+    """
+    Load and verify a checkpoint.
+
+    name    name of a packaged checkpoint, or the path of a .safetensors file
+    kind    what the caller needs: pose2d, lift3d or detector
+    raises  FileNotFoundError, or ValueError when the kind or the hash is wrong
+    """
+    path = find_checkpoint(name)
+    manifest_path = path.with_suffix('.json')
+    if not path.is_file() or not manifest_path.is_file():
+        raise FileNotFoundError(f'{path} and {manifest_path.name} must both exist; check the path')
+    manifest = _read_manifest(manifest_path)
+    if manifest['kind'] != kind:
+        raise ValueError(f'{path} holds a {manifest["kind"]} model; give one of kind {kind}')
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != manifest['sha256']:
+        raise ValueError(
+            f'{path} has sha256 {sha256[:12]}…, its manifest says {manifest["sha256"][:12]}…; '
+            'the file is damaged or was exchanged: install it again'
+        )
+    known = ('kind', 'config', 'sha256')
+    extras = {key: value for key, value in manifest.items() if key not in known}
+    return Checkpoint(path.stem, kind, manifest['config'], load(data), sha256, extras)
+
+
+def save_checkpoint(
+    path: Path,
+    kind: str,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    extras: Mapping[str, Any],
+) -> None:
+    """Write PATH.safetensors and PATH.json; each appears whole or not at all."""
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    manifest = {
+        'kind': kind,
+        'sha256': hashlib.sha256(data).hexdigest(),
+        'config': dict(config),
+        **extras,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path.with_suffix('.safetensors'), data)
+    write_atomically(path.with_suffix('.json'), (json.dumps(manifest, indent=2) + '\n').encode())
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    partial = path.with_name(path.name + '.partial')
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f'{path} is not JSON ({error}); install the model again') from error
+    missing = {'kind', 'config', 'sha256'} - set(manifest)
+    if missing:
+        raise ValueError(f'{path} lacks {sorted(missing)}; install the model again')
+    return manifest

@@ -1,0 +1,52 @@
+"""Windows with holes: which earlier and later frames stand around a key frame."""
+
+from collections.abc import Sequence
+
+NANOSECONDS = 1_000_000_000
+
+
+def neighbours(
+    stamps_ns: Sequence[int], key: int, past: int, future: int, max_gap_s: float
+) -> list[int | None]:
+    """
+    Return the frames next to the key frame, oldest first; None is a hole.
+
+    stamps_ns  rising times of the frames at hand
+    key        position of the key frame
+    max_gap_s  a neighbour farther than this from the one before it is a hole
+    returns    past + 1 + future positions, the key at position past
+    """
+    slots: list[int | None] = [None] * (past + 1 + future)
+    slots[past] = key
+    for direction, count in ((-1, past), (1, future)):
+        for step in range(1, count + 1):
+            i, before = key + direction * step, key + direction * (step - 1)
+            if not 0 <= i < len(stamps_ns):
+                break
+            if abs(stamps_ns[i] - stamps_ns[before]) > max_gap_s * NANOSECONDS:
+                break
+            slots[past + direction * step] = i
+    return slots
+
+
+def time_slots(
+    stamps_ns: Sequence[int], key: int, past: int, future: int, period_s: float
+) -> list[int | None]:
+    """
+    Return the frames nearest to a regular grid of times around the key frame; None is a hole.
+
+    stamps_ns  rising times of the frames at hand
+    key        position of the key frame
+    period_s   distance of the grid; a frame fills the slot it is nearest to
+    returns    past + 1 + future positions, the key at position past
+    """
+    slots: list[int | None] = [None] * (past + 1 + future)
+    errors = [float('inf')] * len(slots)
+    for i, stamp_ns in enumerate(stamps_ns):
+        offset = (stamp_ns - stamps_ns[key]) / NANOSECONDS / period_s
+        slot = past + round(offset)
+        error = abs(offset - round(offset))
+        if 0 <= slot < len(slots) and error < errors[slot]:
+            slots[slot], errors[slot] = i, error
+    slots[past] = key
+    return slots

@@ -1,0 +1,100 @@
+"""Every setting of the pipeline once: name, default, range and meaning; ROS parameters follow."""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+
+def setting(
+    default: Any,
+    description: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    dynamic: bool = False,
+) -> Any:
+    """Declare one field: its default, its meaning, its range, and whether it may change live."""
+    meta = {
+        'description': description,
+        'low': low,
+        'high': high,
+        'choices': choices,
+        'dynamic': dynamic,
+    }
+    return field(default=default, metadata=meta)
+
+
+class Checked:
+    """Dataclasses whose fields are checked against their declared range."""
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):  # type: ignore[arg-type]
+            if not is_dataclass(getattr(self, spec.name)):
+                check_setting(spec.name, getattr(self, spec.name), dict(spec.metadata))
+
+
+def check_setting(name: str, value: Any, meta: dict[str, Any]) -> None:
+    """Raise ValueError when a value is outside its declared range or choices."""
+    low, high, choices = meta.get('low'), meta.get('high'), meta.get('choices')
+    if choices is not None and value not in choices:
+        raise ValueError(f'{name} = {value!r}; set it to one of {list(choices)}')
+    if low is not None and not low <= value <= (float('inf') if high is None else high):
+        raise ValueError(f'{name} = {value}; set it between {low} and {high}')
+
+
+@dataclass(frozen=True)
+class DetectorConfig(Checked):
+    """How people are found."""
+
+    model: str = setting('', 'checkpoint of the person detector; empty = the packaged one')
+    score_threshold: float = setting(
+        0.4, 'lowest score of a detection that may start a track', low=0, high=1, dynamic=True
+    )
+    period: int = setting(
+        10,
+        'frames between two detections while everybody is tracked',
+        low=1,
+        high=300,
+        dynamic=True,
+    )
+
+
+@dataclass(frozen=True)
+class TrackConfig(Checked):
+    """How long people are remembered."""
+
+    min_hits: int = setting(
+        2, 'frames with a pose until a track is confirmed', low=1, high=30, dynamic=True
+    )
+    timeout_s: float = setting(
+        0.5, 'seconds without a pose until a track ends', low=0, high=10, dynamic=True
+    )
+
+
+@dataclass(frozen=True)
+class InferenceConfig(Checked):
+    """How much is computed per frame; more is better and slower."""
+
+    steps: int = setting(1, 'denoising steps of the 2D model', low=1, high=100, dynamic=True)
+    ensembles: int = setting(
+        1, 'sets of noise whose 2D estimates are combined', low=1, high=32, dynamic=True
+    )
+    lift_steps: int = setting(2, 'denoising steps of the 3D model', low=1, high=50, dynamic=True)
+    hypotheses: int = setting(5, '3D poses drawn per person', low=1, high=100, dynamic=True)
+    seed: int = setting(0, 'seed of all noise', low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class PipelineConfig(Checked):
+    """All settings of the main path; each field is one ROS parameter of the same name."""
+
+    device: str = setting('auto', 'auto, cpu, cuda or cuda:N; auto takes a GPU if there is one')
+    pose2d_model: str = setting('', 'checkpoint of the video estimator; empty = the packaged one')
+    lifter_model: str = setting('', 'checkpoint of the lifter; empty = the packaged one')
+    max_people: int = setting(10, 'people tracked at once', low=1, high=50, dynamic=True)
+    joint_threshold: float = setting(
+        0.3, 'score from which a 2D joint counts as measured', low=0, high=1, dynamic=True
+    )
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
+    inference: InferenceConfig = field(default_factory=InferenceConfig)

@@ -1,0 +1,80 @@
+"""Crops: a rectangle of whole image pixels, resampled to the network's size, and its inverse."""
+
+from dataclasses import dataclass
+import math
+
+import cv2
+from diffpose_ros.core.people import Box
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """
+    A rectangle of the image (it may reach beyond the border) shown at another size.
+
+    left, top      pixels of the image, the rectangle's first column and row
+    width, height  pixels of the image
+    size           (columns, rows) that the network sees
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    size: tuple[int, int]
+
+    @classmethod
+    def around(cls, box: Box, size: tuple[int, int], enlarge: float = 1.25) -> 'Crop':
+        """Return the crop with the size's aspect ratio that holds the box enlarged."""
+        scale = enlarge * max(box.width / size[0], box.height / size[1], 1e-3)
+        width, height = (max(2, round(n * scale)) for n in size)
+        left = math.floor(box.x_center - (width - 1) / 2 + 0.5)
+        top = math.floor(box.y_center - (height - 1) / 2 + 0.5)
+        return cls(left, top, width, height, size)
+
+    def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the pixels (rows, columns, 3) of the crop; black beyond the border."""
+        height, width = image.shape[:2]
+        x0, x1 = np.clip([self.left, self.left + self.width], 0, width)
+        y0, y1 = np.clip([self.top, self.top + self.height], 0, height)
+        inside = np.zeros((self.height, self.width, 3), np.uint8)
+        inside[y0 - self.top : y1 - self.top, x0 - self.left : x1 - self.left] = image[
+            y0:y1, x0:x1
+        ]
+        shrinks = self.width > self.size[0]
+        return cv2.resize(
+            inside, self.size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """Image pixels per crop pixel, along x and y."""
+        return np.array([self.width, self.height]) / np.array(self.size)
+
+    def to_image(self, points: Floats) -> NDArray[np.float64]:
+        """Turn points (..., 2) of the crop into points of the image, both in pixels."""
+        return (points + 0.5) * self.scale - 0.5 + np.array([self.left, self.top])
+
+    def to_crop(self, points: Floats) -> NDArray[np.float64]:
+        """Turn points (..., 2) of the image into points of the crop, both in pixels."""
+        return (points - np.array([self.left, self.top]) + 0.5) / self.scale - 0.5
+
+    def covariance_to_image(self, covariance: Floats) -> NDArray[np.float64]:
+        """Turn covariances (..., 2, 2) in crop pixels squared into image pixels squared."""
+        return covariance * self.scale[:, None] * self.scale[None, :]
+
+    def suits(self, box: Box, enlarge: float = 1.25, slack: float = 0.2) -> bool:
+        """Say whether the crop still shows the box well: all inside, and not too small."""
+        left, top, right, bottom = box.corners
+        inside = (
+            left >= self.left
+            and top >= self.top
+            and right <= self.left + self.width
+            and bottom <= self.top + self.height
+        )
+        ideal = Crop.around(box, self.size, enlarge)
+        return inside and abs(math.log(self.height / ideal.height)) < slack

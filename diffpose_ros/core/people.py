@@ -1,0 +1,181 @@
+"""What crosses every border: frames, boxes, poses, people. Arrays are checked once, here."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from diffpose_ros.core.camera import Camera
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+
+class TrackState(IntEnum):
+    """Life of a track, in the order it is lived."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+    OCCLUDED = 2
+    TERMINATED = 3
+
+
+class JointState(IntEnum):
+    """How a joint came to be known."""
+
+    INVALID = 0
+    MEASURED = 1
+    INFERRED = 2
+    OUT_OF_VIEW = 3
+
+
+class ScaleSource(IntEnum):
+    """What fixed the size of a person, and so the distance."""
+
+    NONE = 0
+    BODY_PRIOR = 1
+    DEPTH = 2
+
+
+def check_shape(name: str, array: NDArray, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError when the array does not have the shape; None fits any length."""
+    fits = array.ndim == len(shape) and all(
+        want in (None, got) for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        expected = tuple('any' if n is None else n for n in shape)
+        raise ValueError(f'{name} has shape {array.shape}, expected {expected}')
+
+
+@dataclass(frozen=True)
+class Frame:
+    """
+    One image with its time and camera.
+
+    image     (H, W, 3)  uint8, RGB
+    stamp_ns  int        exposure time
+    camera    Camera     None where the intrinsics are unknown
+    """
+
+    image: NDArray[np.uint8]
+    stamp_ns: int
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        check_shape('image', self.image, (None, None, 3))
+        if self.image.dtype != np.uint8 or not self.image.size:
+            raise ValueError(
+                f'image has {self.image.size} values of {self.image.dtype}; give 8-bit RGB'
+            )
+
+
+@dataclass(frozen=True)
+class Box:
+    """A person's bounding box in image pixels, pixel centres at integers; score 0 to 1."""
+
+    x_center: float
+    y_center: float
+    width: float
+    height: float
+    score: float = 1.0
+
+    @classmethod
+    def around(cls, points: Floats, score: float = 1.0) -> 'Box':
+        """Return the tight box of points (n, 2) in pixels."""
+        low, high = points.min(axis=0), points.max(axis=0)
+        (x, y), (width, height) = (low + high) / 2, high - low
+        return cls(float(x), float(y), float(width), float(height), score)
+
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """Left, top, right, bottom in pixels."""
+        half = np.array([self.width, self.height]) / 2
+        center = np.array([self.x_center, self.y_center])
+        return np.concatenate([center - half, center + half])
+
+
+@dataclass(frozen=True)
+class Pose2D:
+    """
+    Joints in the image as distributions.
+
+    xy          (J, 2)     pixels of the image as received, NaN = no estimate
+    covariance  (J, 2, 2)  pixels squared
+    score       (J,)       0 to 1, probability of lying within the PCK radius
+    """
+
+    xy: Floats
+    covariance: Floats
+    score: Floats
+
+    def __post_init__(self) -> None:
+        joints = len(self.xy)
+        check_shape('xy', self.xy, (None, 2))
+        check_shape('covariance', self.covariance, (joints, 2, 2))
+        check_shape('score', self.score, (joints,))
+
+
+@dataclass(frozen=True)
+class Pose3D:
+    """
+    Joints in space as distributions, in the camera's optical frame, metres.
+
+    xyz              (J, 3)     mean of the hypotheses
+    covariance       (J, 3, 3)  metres squared, root and relative error together
+    root_covariance  (3, 3)     metres squared, of the hip alone
+    hypotheses       (H, J, 3)  in the order of falling weight
+    weights          (H,)       sum 1
+    state            (J,)       JointState
+    """
+
+    xyz: Floats
+    covariance: Floats
+    root_covariance: Floats
+    hypotheses: Floats
+    weights: Floats
+    state: NDArray[np.uint8]
+    scale_source: ScaleSource
+
+    def __post_init__(self) -> None:
+        joints = len(self.xyz)
+        check_shape('xyz', self.xyz, (None, 3))
+        check_shape('covariance', self.covariance, (joints, 3, 3))
+        check_shape('root_covariance', self.root_covariance, (3, 3))
+        check_shape('hypotheses', self.hypotheses, (None, joints, 3))
+        check_shape('weights', self.weights, (len(self.hypotheses),))
+        check_shape('state', self.state, (joints,))
+
+
+@dataclass(frozen=True)
+class Person:
+    """One tracked person in one frame; track_id follows REP 155 and is not an identity."""
+
+    track_id: str
+    track_state: TrackState
+    age_s: float
+    box: Box
+    pose2d: Pose2D | None = None
+    pose3d: Pose3D | None = None
+
+
+@dataclass(frozen=True)
+class InferenceInfo:
+    """What was really done for a frame."""
+
+    steps: int
+    ensembles: int
+    lift_steps: int
+    hypotheses: int
+    window_frames: int
+    model_id: str
+    lookahead_s: float = 0.0
+    degraded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """The people of one frame, and the ids of those who were lost with it."""
+
+    stamp_ns: int
+    people: tuple[Person, ...]
+    info: InferenceInfo
+    lost: tuple[str, ...] = field(default=())

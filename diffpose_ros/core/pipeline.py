@@ -1,0 +1,168 @@
+"""
+The main path: image in, people out.
+
+    frame -> boxes -> crops -> 2D diffusion -> rays -> 3D diffusion -> placed in the camera frame
+
+A pipeline is pure given its frames, seed and configuration: it has no clock and no other input.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from diffpose_ros.core.camera import Camera
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.clip import NANOSECONDS
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.detector import PersonDetector
+from diffpose_ros.core.people import Frame, FrameResult, InferenceInfo, Person, Pose3D
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.stage2d import Stage2D
+from diffpose_ros.core.stage3d import Stage3D
+from diffpose_ros.core.tracker import Track, Tracker
+from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.video2d.estimator import VideoEstimator
+import torch
+
+Stage = Callable[[str], AbstractContextManager[None]]
+ASSUMED_FOV_DEG = 60.0  # where the camera is unknown
+
+
+def no_stage(name: str) -> AbstractContextManager[None]:
+    """Ignore where the time goes."""
+    return nullcontext()
+
+
+class PosePipeline:
+    """People from images, one frame after the other."""
+
+    skeleton = H36M_17
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        detector: PersonDetector,
+        stage2d: Stage2D,
+        stage3d: Stage3D,
+        model_id: str,
+    ) -> None:
+        self.config = config
+        self.model_id = model_id
+        self._detector = detector
+        self._stage2d = stage2d
+        self._stage3d = stage3d
+        self._tracker = Tracker(config)
+        self._frames: deque[Frame] = deque(maxlen=stage2d.frames_needed)
+
+    @classmethod
+    def from_config(cls, config: PipelineConfig) -> 'PosePipeline':
+        """Load the networks; raise FileNotFoundError or ValueError saying what is wrong."""
+        device = pick_device(config.device)
+        seed = config.inference.seed
+        detector = load_checkpoint(config.detector.model or 'detector_compact', 'detector')
+        pose2d = load_checkpoint(config.pose2d_model or 'pose2d_compact', 'pose2d')
+        lift3d = load_checkpoint(config.lifter_model or 'lift3d_default', 'lift3d')
+        return cls(
+            config,
+            PersonDetector.from_checkpoint(detector, device),
+            Stage2D(VideoEstimator.from_checkpoint(pose2d, device, seed=seed)),
+            Stage3D(Lifter.from_checkpoint(lift3d, device, seed=seed)),
+            f'{pose2d.model_id}+{lift3d.model_id}',
+        )
+
+    @torch.inference_mode()
+    def step(self, frame: Frame, stage: Stage = no_stage) -> FrameResult:
+        """
+        Return the people of the next frame.
+
+        frame  later than the one before; an earlier one starts everything anew
+        stage  context manager by name of the stage (detect, pose2d, lift3d), for time keeping
+        """
+        lost = self._advance(frame)
+        with stage('detect'):
+            if self._tracker.wants_detection():
+                self._tracker.associate(self._detector.detect(frame.image), frame.stamp_ns)
+        with stage('pose2d'):
+            poses = self._stage2d.estimate(
+                self._frames, self._tracker.tracks, self.config.inference
+            )
+            for track, pose in zip(self._tracker.tracks, poses, strict=True):
+                self._tracker.observe(track, pose, frame.stamp_ns)
+            lost += self._tracker.drop_doubles()
+        with stage('lift3d'):
+            bodies = self._lift(frame)
+        people = tuple(
+            self._person(track, bodies.get(track.track_id), frame.stamp_ns)
+            for track in self._tracker.tracks
+        )
+        return FrameResult(frame.stamp_ns, people, self._info(frame), tuple(lost))
+
+    def reset(self) -> tuple[str, ...]:
+        """Forget all people and frames; return the ids that end."""
+        self._frames.clear()
+        return tuple(self._tracker.clear())
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Take new dynamic settings; they hold from the next frame on."""
+        self.config = self._tracker.config = config
+
+    def warm_up(self) -> None:
+        """Run every network once, so that the first frame is not slow."""
+        self._detector.warm_up()
+        self._stage2d.warm_up(self.config.inference)
+        self._stage3d.warm_up(self.config.inference)
+
+    def _advance(self, frame: Frame) -> list[str]:
+        lost: list[str] = []
+        if self._frames and frame.stamp_ns < self._frames[-1].stamp_ns:
+            lost += self.reset()
+        self._frames.append(frame)
+        return lost + self._tracker.expire(frame.stamp_ns)
+
+    def _lift(self, frame: Frame) -> dict[str, Pose3D]:
+        seen = [track for track in self._tracker.tracks if track.pose is not None]
+        height, width = frame.image.shape[:2]
+        camera = frame.camera or Camera.from_fov(width, height, ASSUMED_FOV_DEG)
+        bodies = self._stage3d.lift(
+            camera,
+            seen,
+            frame.stamp_ns,
+            self.config,
+            calibrated=frame.camera is not None,
+        )
+        return {track.track_id: body for track, body in zip(seen, bodies, strict=True)}
+
+    def _person(self, track: Track, body: Pose3D | None, stamp_ns: int) -> Person:
+        return Person(
+            track.track_id,
+            track.state(self.config.track.min_hits),
+            (stamp_ns - track.born_ns) / NANOSECONDS,
+            track.box,
+            track.pose,
+            body,
+        )
+
+    def _info(self, frame: Frame) -> InferenceInfo:
+        inference = self.config.inference
+        return InferenceInfo(
+            steps=inference.steps,
+            ensembles=inference.ensembles,
+            lift_steps=inference.lift_steps,
+            hypotheses=inference.hypotheses,
+            window_frames=self._stage3d.window_frames,
+            model_id=self.model_id,
+            degraded=frozenset() if frame.camera else frozenset({'NO_CAMERA_INFO'}),
+        )
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of that name; auto takes a GPU if there is one."""
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f'device = {name!r}; set it to auto, cpu or cuda:N') from error
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device = {name!r}, but torch sees no GPU; set it to auto or cpu')
+    return device

@@ -1,0 +1,112 @@
+"""From frames and tracks to 2D poses: sticky crops, reused features, windows with holes."""
+
+from collections.abc import Sequence
+
+from diffpose_ros.core.clip import neighbours
+from diffpose_ros.core.config import InferenceConfig
+from diffpose_ros.core.crop import Crop
+from diffpose_ros.core.people import Frame, Pose2D
+from diffpose_ros.core.skeleton import H36M_17, joint_map
+from diffpose_ros.core.tracker import Track
+from diffpose_ros.video2d.estimator import VideoEstimator
+import numpy as np
+import torch
+from torch import Tensor
+
+MAX_GAP_S = 0.35  # frames farther apart tell little about each other
+
+
+class Stage2D:
+    """
+    Runs the video estimator on all tracks at once.
+
+    A track keeps its crop while it suits the person; so the backbone features of earlier frames
+    stay exact and only the newest frame needs a pass through the backbone.
+    """
+
+    def __init__(self, estimator: VideoEstimator) -> None:
+        self._estimator = estimator
+        self._to_h36m = joint_map(estimator.skeleton, H36M_17)
+
+    @property
+    def frames_needed(self) -> int:
+        """Frames that a window can reach back to, the newest one included."""
+        return self._estimator.past + 1
+
+    def estimate(
+        self, frames: Sequence[Frame], tracks: Sequence[Track], settings: InferenceConfig
+    ) -> list[Pose2D]:
+        """Return the poses of the tracks in the last of the frames, in H36M_17."""
+        if not tracks:
+            return []
+        stamps = [frame.stamp_ns for frame in frames]
+        slots = neighbours(
+            stamps, len(frames) - 1, self._estimator.past, self._estimator.future, MAX_GAP_S
+        )
+        window = [None if i is None else frames[i] for i in slots]
+        crops = [self._aim(track) for track in tracks]
+        self._fill_features(window, tracks, crops)
+        features, present = self._stack(window, tracks)
+        batch = self._estimator.estimate(features, present, settings.steps, settings.ensembles)
+        return [
+            self._in_image(crop, *joints)
+            for crop, *joints in zip(crops, batch.xy, batch.covariance, batch.score, strict=True)
+        ]
+
+    def warm_up(self, settings: InferenceConfig) -> None:
+        """Run the networks once on an empty picture."""
+        width, height = self._estimator.crop_size
+        empty = np.zeros((1, height, width, 3), np.uint8)
+        slots = self._estimator.past + 1 + self._estimator.future
+        features = self._estimator.features(empty)[:, None].expand(-1, slots, -1, -1, -1)
+        present = torch.ones(1, slots, dtype=torch.bool)
+        self._estimator.estimate(features, present, settings.steps, settings.ensembles)
+
+    def _aim(self, track: Track) -> Crop:
+        if track.crop is None or not track.crop.suits(track.box):
+            track.crop = Crop.around(track.box, self._estimator.crop_size)
+            track.features.clear()
+        return track.crop
+
+    def _fill_features(
+        self, window: list[Frame | None], tracks: Sequence[Track], crops: list[Crop]
+    ) -> None:
+        frames = [frame for frame in window if frame is not None]
+        stamps = {frame.stamp_ns for frame in frames}
+        missing = [
+            (track, crop, frame)
+            for track, crop in zip(tracks, crops, strict=True)
+            for frame in frames
+            if frame.stamp_ns not in track.features
+        ]
+        if missing:
+            cuts = np.stack([crop.cut(frame.image) for _, crop, frame in missing])
+            for (track, _, frame), feature in zip(
+                missing, self._estimator.features(cuts), strict=True
+            ):
+                track.features[frame.stamp_ns] = feature
+        for track in tracks:
+            track.features = {s: f for s, f in track.features.items() if s in stamps}
+
+    @staticmethod
+    def _stack(window: list[Frame | None], tracks: Sequence[Track]) -> tuple[Tensor, Tensor]:
+        hole = torch.zeros_like(next(iter(tracks[0].features.values())))
+        features = torch.stack(
+            [
+                torch.stack([hole if f is None else track.features[f.stamp_ns] for f in window])
+                for track in tracks
+            ]
+        )  # (B, T, C, h, w)
+        present = torch.tensor([frame is not None for frame in window])
+        return features, present.expand(len(tracks), -1)
+
+    def _in_image(
+        self, crop: Crop, xy: np.ndarray, covariance: np.ndarray, score: np.ndarray
+    ) -> Pose2D:
+        told = self._to_h36m.sum(axis=1) > 0
+        weights = self._to_h36m
+        means = np.where(told[:, None], weights @ crop.to_image(xy), np.nan)
+        covariances = np.einsum('kj,jab->kab', weights**2, crop.covariance_to_image(covariance))
+        # A joint derived from several is as sure as the least sure of them.
+        least = np.where(weights > 0, score[None], 1.0).min(axis=1)
+        return Pose2D(means, covariances, np.where(told, least, 0.0))

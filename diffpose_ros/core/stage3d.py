@@ -1,0 +1,210 @@
+"""From tracks to 3D poses: virtual camera, window on a time grid, lifting, placement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from diffpose_ros.core.camera import Camera, look_at, rotate_rays
+from diffpose_ros.core.clip import time_slots
+from diffpose_ros.core.config import InferenceConfig, PipelineConfig
+from diffpose_ros.core.people import JointState, Pose2D, Pose3D, ScaleSource
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.tracker import Sighting, Track
+from diffpose_ros.lift3d.lifter import LiftedPose, Lifter
+from diffpose_ros.lift3d.placement import place
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LiftWindow:
+    """
+    2D poses of one person around a key frame, seen by the virtual camera.
+
+    rays        (T, J, 2)     x / z, y / z in the virtual camera
+    covariance  (T, J, 2, 2)  the same units squared
+    score       (T, J)        0 where there is nothing
+    present     (T,)          which slots are filled
+    rotation    (3, 3)        from the camera to the virtual camera
+    """
+
+    rays: Floats
+    covariance: Floats
+    score: Floats
+    present: NDArray[np.bool_]
+    rotation: Floats
+
+
+class Stage3D:
+    """Runs the lifter on all tracks at once and puts the results into the camera's frame."""
+
+    def __init__(self, lifter: Lifter) -> None:
+        self._lifter = lifter
+
+    @property
+    def window_frames(self) -> int:
+        """Slots of the window that lie in the past or present."""
+        return self._lifter.past + 1
+
+    def lift(
+        self,
+        camera: Camera,
+        tracks: Sequence[Track],
+        stamp_ns: int,
+        config: PipelineConfig,
+        *,
+        calibrated: bool,
+    ) -> list[Pose3D]:
+        """Take the tracks' newest 2D poses in; return their 3D poses, camera frame, metres."""
+        if not tracks:
+            return []
+        for track in tracks:
+            assert track.pose is not None
+            track.sightings.append(sight(track.pose, camera, stamp_ns))
+        windows = [self._window(track) for track in tracks]
+        lifted = self._run(windows, config.inference)
+        return [
+            self._finish(track, window, pose, camera, config.joint_threshold, calibrated)
+            for track, window, pose in zip(tracks, windows, split(lifted), strict=True)
+        ]
+
+    def warm_up(self, settings: InferenceConfig) -> None:
+        """Run the network once on an empty window."""
+        slots, joints = self._lifter.past + 1 + self._lifter.future, len(H36M_17.joints)
+        empty = LiftWindow(
+            np.zeros((slots, joints, 2)),
+            np.zeros((slots, joints, 2, 2)),
+            np.zeros((slots, joints)),
+            np.ones(slots, bool),
+            np.eye(3),
+        )
+        self._run([empty], settings)
+
+    def _run(self, windows: list[LiftWindow], settings: InferenceConfig) -> LiftedPose:
+        return self._lifter.lift(
+            np.stack([window.rays for window in windows]),
+            np.stack([window.covariance for window in windows]),
+            np.stack([window.score for window in windows]),
+            np.stack([window.present for window in windows]),
+            settings.lift_steps,
+            settings.hypotheses,
+        )
+
+    def _window(self, track: Track) -> LiftWindow:
+        sightings = list(track.sightings)
+        slots = time_slots(
+            [s.stamp_ns for s in sightings],
+            len(sightings) - 1,
+            self._lifter.past,
+            self._lifter.future,
+            self._lifter.period_s,
+        )
+        key = sightings[-1]
+        rotation = look_at(np.append(centre(key), 1.0))
+        joints = len(H36M_17.joints)
+        window = LiftWindow(
+            np.zeros((len(slots), joints, 2)),
+            np.zeros((len(slots), joints, 2, 2)),
+            np.zeros((len(slots), joints)),
+            np.array([slot is not None for slot in slots]),
+            rotation,
+        )
+        for t, slot in enumerate(slots):
+            if slot is not None:
+                turned = turn(sightings[slot], rotation)
+                window.rays[t], window.covariance[t] = turned.rays, turned.covariance
+                window.score[t] = turned.score
+        return window
+
+    def _finish(
+        self,
+        track: Track,
+        window: LiftWindow,
+        pose: LiftedPose,
+        camera: Camera,
+        threshold: float,
+        calibrated: bool,
+    ) -> Pose3D:
+        assert track.pose is not None
+        key = self._lifter.past
+        root, root_covariance = np.zeros(3), np.full((3, 3), np.nan)
+        covariance = pose.covariance[0]
+        if calibrated:
+            placed = place(
+                pose.mean[0],
+                covariance,
+                window.rays[key],
+                window.covariance[key],
+                window.score[key],
+            )
+            root, root_covariance = placed.root, placed.covariance
+            covariance = covariance + root_covariance
+        R = window.rotation.T  # back into the camera
+        hypotheses = (pose.hypotheses[0] + root) @ R.T
+        return Pose3D(
+            (pose.mean[0] + root) @ R.T,
+            R @ covariance @ R.T,
+            R @ root_covariance @ R.T,
+            hypotheses,
+            np.full(len(hypotheses), 1 / len(hypotheses)),
+            joint_states(track.pose, camera, threshold),
+            ScaleSource.BODY_PRIOR if calibrated else ScaleSource.NONE,
+        )
+
+
+def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
+    """Turn a 2D pose in pixels into rays; unknown joints get score 0 and lie at the origin."""
+    known = np.isfinite(pose.xy).all(axis=1)
+    pixels = np.where(known[:, None], pose.xy, 0.0)
+    rays = camera.rays(pixels)
+    # d rays / d pixels by differences over one pixel: it follows any lens distortion
+    jacobian = np.stack(
+        [camera.rays(pixels + step) - rays for step in np.eye(2)], axis=-1
+    )  # (J, 2, 2)
+    covariance = jacobian @ pose.covariance @ jacobian.transpose(0, 2, 1)
+    return Sighting(
+        stamp_ns,
+        np.where(known[:, None], rays, 0.0),
+        np.where(known[:, None, None], covariance, 0.0),
+        np.where(known, pose.score, 0.0),
+    )
+
+
+def turn(sighting: Sighting, rotation: Floats) -> Sighting:
+    """Re-project a sighting into a camera rotated on the spot, covariances to first order."""
+    homogeneous = np.concatenate([sighting.rays, np.ones((len(sighting.rays), 1))], axis=1)
+    depth = homogeneous @ rotation[2]  # (J,)
+    rays = rotate_rays(sighting.rays, rotation)
+    jacobian = (rotation[:2, :2] - rays[:, :, None] * rotation[2, :2]) / depth[:, None, None]
+    covariance = jacobian @ sighting.covariance @ jacobian.transpose(0, 2, 1)
+    seen = (sighting.score > 0) & np.isfinite(rays).all(axis=1)
+    return Sighting(
+        sighting.stamp_ns,
+        np.where(seen[:, None], rays, 0.0),
+        np.where(seen[:, None, None], covariance, 0.0),
+        np.where(seen, sighting.score, 0.0),
+    )
+
+
+def centre(sighting: Sighting) -> Floats:
+    """Return the middle (2,) of the box around the known joints, in rays."""
+    rays = sighting.rays[sighting.score > 0]
+    return (rays.min(axis=0) + rays.max(axis=0)) / 2
+
+
+def split(lifted: LiftedPose) -> list[LiftedPose]:
+    """Return the poses of a batch one by one, each as a batch of one."""
+    return [
+        LiftedPose(lifted.hypotheses[i, None], lifted.mean[i, None], lifted.covariance[i, None])
+        for i in range(len(lifted.mean))
+    ]
+
+
+def joint_states(pose: Pose2D, camera: Camera, threshold: float) -> NDArray[np.uint8]:
+    """Say for every joint (J,) whether it was measured, inferred or lies out of view."""
+    size = np.array([camera.width, camera.height])
+    inside = ((pose.xy > -0.5) & (pose.xy < size - 0.5)).all(axis=1)
+    outside = np.isfinite(pose.xy).all(axis=1) & ~inside
+    states = np.where(pose.score >= threshold, JointState.MEASURED, JointState.INFERRED)
+    return np.where(outside, JointState.OUT_OF_VIEW, states).astype(np.uint8)

@@ -1,0 +1,151 @@
+"""
+Tracks: who is who from frame to frame.
+
+Between detections a track carries its own box, the tight box of its last skeleton. Detections
+start new tracks, and give a track that lost its person a place to look again.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from diffpose_ros.core.clip import NANOSECONDS
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.crop import Crop
+from diffpose_ros.core.people import Box, Pose2D, TrackState
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+MIN_IOU = 0.2  # a detection that overlaps a track less is somebody else
+SAME_PERSON = 0.15  # mean joint distance of two skeletons, in heights of their box
+MIN_JOINTS = 5  # measured joints that make a skeleton
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """
+    One 2D pose of a track, in the terms of the lifter.
+
+    rays        (J, 2)     x / z, y / z in the camera's optical frame
+    covariance  (J, 2, 2)  the same units squared
+    score       (J,)       0 to 1
+    """
+
+    stamp_ns: int
+    rays: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+
+@dataclass
+class Track:
+    """One person through time."""
+
+    track_id: str
+    box: Box
+    born_ns: int
+    seen_ns: int
+    hits: int = 0
+    crop: Crop | None = None
+    pose: Pose2D | None = None  # of the newest frame; None = not seen in it
+    features: dict[int, Tensor] = field(default_factory=dict)  # by stamp, in the present crop
+    sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=256))
+
+    def state(self, min_hits: int) -> TrackState:
+        """Return where the track stands in its life."""
+        if self.hits < min_hits:
+            return TrackState.TENTATIVE
+        return TrackState.OCCLUDED if self.pose is None else TrackState.CONFIRMED
+
+
+class Tracker:
+    """All people at hand; ids are unique for the life of the tracker."""
+
+    def __init__(self, config: PipelineConfig) -> None:
+        self.config = config
+        self.tracks: list[Track] = []
+        self._born = 0
+        self._frames_since_detection = 0
+
+    def wants_detection(self) -> bool:
+        """Say whether this frame should be searched for people."""
+        self._frames_since_detection += 1
+        due = self._frames_since_detection >= self.config.detector.period
+        everybody_seen = self.tracks and all(track.pose is not None for track in self.tracks)
+        return due or not everybody_seen
+
+    def expire(self, stamp_ns: int) -> list[str]:
+        """End the tracks that were not seen for too long; return their ids."""
+        limit_ns = self.config.track.timeout_s * NANOSECONDS
+        return self._remove([t for t in self.tracks if stamp_ns - t.seen_ns > limit_ns])
+
+    def associate(self, boxes: Sequence[Box], stamp_ns: int) -> None:
+        """Give detections to the tracks they belong to; start tracks with the others."""
+        self._frames_since_detection = 0
+        pairs = match_boxes([track.box for track in self.tracks], boxes)
+        for i, j in pairs.items():
+            if self.tracks[i].pose is None:
+                self.tracks[i].box = boxes[j]
+        strangers = [box for j, box in enumerate(boxes) if j not in pairs.values()]
+        for box in strangers:
+            wanted = box.score >= self.config.detector.score_threshold
+            if wanted and len(self.tracks) < self.config.max_people:
+                self._born += 1
+                self.tracks.append(Track(f'b{self._born:04d}', box, stamp_ns, stamp_ns))
+
+    def observe(self, track: Track, pose: Pose2D, stamp_ns: int) -> None:
+        """Take the 2D pose of the newest frame into the track, unless it shows nobody."""
+        seen = pose.score >= self.config.joint_threshold
+        track.pose = pose if seen.sum() >= MIN_JOINTS else None
+        if track.pose is not None:
+            score = float(pose.score[seen].mean())
+            track.box = Box.around(pose.xy[seen], score)
+            track.seen_ns = stamp_ns
+            track.hits += 1
+
+    def drop_doubles(self) -> list[str]:
+        """End the younger of two tracks that follow the same person, and stillborn tracks."""
+        doubles = []
+        for i, old in enumerate(self.tracks):
+            doubles += [young for young in self.tracks[i + 1 :] if same_person(old, young)]
+        stillborn = [t for t in self.tracks if t.pose is None and t.hits == 0]
+        return self._remove(doubles + stillborn)
+
+    def clear(self) -> list[str]:
+        """End all tracks; return their ids."""
+        return self._remove(list(self.tracks))
+
+    def _remove(self, gone: list[Track]) -> list[str]:
+        ids = {track.track_id for track in gone}
+        self.tracks = [track for track in self.tracks if track.track_id not in ids]
+        return sorted(ids)
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return intersection over union (n, m) of corner boxes a (n, 4) and b (m, 4)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.clip(high - low, 0, None).prod(axis=-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(axis=-1) for x in (a, b))
+    return overlap / np.maximum(area_a[:, None] + area_b[None] - overlap, 1e-9)
+
+
+def match_boxes(tracks: Sequence[Box], detections: Sequence[Box]) -> dict[int, int]:
+    """Return the assignment track position -> detection position of the largest total IoU."""
+    if not tracks or not detections:
+        return {}
+    overlap = iou(
+        np.stack([box.corners for box in tracks]), np.stack([box.corners for box in detections])
+    )
+    rows, columns = linear_sum_assignment(-overlap)
+    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= MIN_IOU}
+
+
+def same_person(a: Track, b: Track) -> bool:
+    """Say whether the skeletons of two tracks lie on each other."""
+    if a.pose is None or b.pose is None:
+        return False
+    distance = np.linalg.norm(a.pose.xy - b.pose.xy, axis=1)
+    return bool(np.nanmean(distance) < SAME_PERSON * max(a.box.height, a.box.width))

@@ -1,0 +1,1 @@
+"""Schedules, samplers and Gaussian mixtures: no pose, no network."""
