@@ -77,4 +77,4 @@ class Crop:
             and bottom <= self.top + self.height
         )
         ideal = Crop.around(box, self.size, enlarge)
-        return inside and abs(math.log(self.height / ideal.height)) < slack
+        return bool(inside) and abs(math.log(self.height / ideal.height)) < slack

@@ -19,6 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 MIN_IOU = 0.2  # a detection that overlaps a track less is somebody else
+DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track's box
 SAME_PERSON = 0.15  # mean joint distance of two skeletons, in heights of their box
 MIN_JOINTS = 5  # measured joints that make a skeleton
 
@@ -84,9 +85,10 @@ class Tracker:
     def associate(self, boxes: Sequence[Box], stamp_ns: int) -> None:
         """Give detections to the tracks they belong to; start tracks with the others."""
         self._frames_since_detection = 0
-        pairs = match_boxes([track.box for track in self.tracks], boxes)
+        overlap = overlaps([track.box for track in self.tracks], boxes)
+        pairs = assign(overlap)
         for i, j in pairs.items():
-            if self.tracks[i].pose is None:
+            if self.tracks[i].pose is None or overlap[i, j] < DRIFTED_IOU:
                 self.tracks[i].box = boxes[j]
         strangers = [box for j, box in enumerate(boxes) if j not in pairs.values()]
         for box in strangers:
@@ -123,22 +125,19 @@ class Tracker:
         return sorted(ids)
 
 
-def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return intersection over union (n, m) of corner boxes a (n, 4) and b (m, 4)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = np.clip(high - low, 0, None).prod(axis=-1)
-    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(axis=-1) for x in (a, b))
-    return overlap / np.maximum(area_a[:, None] + area_b[None] - overlap, 1e-9)
+def overlaps(a: Sequence[Box], b: Sequence[Box]) -> NDArray[np.float64]:
+    """Return intersection over union (n, m) of boxes a and b."""
+    corners_a = np.array([box.corners for box in a]).reshape(-1, 1, 4)
+    corners_b = np.array([box.corners for box in b]).reshape(1, -1, 4)
+    low = np.maximum(corners_a[..., :2], corners_b[..., :2])
+    high = np.minimum(corners_a[..., 2:], corners_b[..., 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    area_a, area_b = ((c[..., 2:] - c[..., :2]).prod(axis=-1) for c in (corners_a, corners_b))
+    return shared / np.maximum(area_a + area_b - shared, 1e-9)
 
 
-def match_boxes(tracks: Sequence[Box], detections: Sequence[Box]) -> dict[int, int]:
-    """Return the assignment track position -> detection position of the largest total IoU."""
-    if not tracks or not detections:
-        return {}
-    overlap = iou(
-        np.stack([box.corners for box in tracks]), np.stack([box.corners for box in detections])
-    )
+def assign(overlap: NDArray[np.float64]) -> dict[int, int]:
+    """Return the pairs row -> column of the largest total overlap, each at least MIN_IOU."""
     rows, columns = linear_sum_assignment(-overlap)
     return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= MIN_IOU}
 

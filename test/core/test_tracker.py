@@ -1,0 +1,140 @@
+from dataclasses import replace
+
+from diffpose_ros.core.config import DetectorConfig, PipelineConfig, TrackConfig
+from diffpose_ros.core.people import Box, Pose2D, TrackState
+from diffpose_ros.core.tracker import Tracker, assign, overlaps
+import numpy as np
+import pytest
+
+CONFIG = PipelineConfig(
+    track=TrackConfig(min_hits=2, timeout_s=0.5), detector=DetectorConfig(period=5)
+)
+FRAME_NS = 33_000_000
+FIGURE = np.random.default_rng(0).uniform(-1, 1, (17, 2)) * [40, 90]
+LEFT, RIGHT = Box(150, 240, 80, 180), Box(450, 240, 80, 180)
+
+
+def pose_at(box, score=0.9):
+    xy = FIGURE + np.array([box.x_center, box.y_center])
+    return Pose2D(xy, np.tile(np.eye(2), (17, 1, 1)), np.full(17, score))
+
+
+def follow(tracker, frame, *boxes, detections=()):
+    """Let one frame pass: expire, detect, see the boxes' poses (a missing one = nobody there)."""
+    lost = tracker.expire(frame * FRAME_NS)
+    if detections:
+        tracker.associate(detections, frame * FRAME_NS)
+    for track, box in zip(tracker.tracks, boxes, strict=False):
+        pose = pose_at(track.box, 0.0) if box is None else pose_at(box)
+        tracker.observe(track, pose, frame * FRAME_NS)
+    return lost + tracker.drop_doubles()
+
+
+def ids(tracker):
+    return [track.track_id for track in tracker.tracks]
+
+
+def test_two_people_get_two_ids_and_keep_them():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, RIGHT, detections=[LEFT, RIGHT])
+    before = ids(tracker)
+    for frame in range(1, 20):
+        moved = [replace(b, x_center=b.x_center + 5 * frame) for b in (LEFT, RIGHT)]
+        follow(tracker, frame, *moved, detections=moved[::-1] if frame % 5 == 0 else ())
+    assert ids(tracker) == before
+    assert len(set(before)) == 2
+
+
+def test_ids_have_the_form_of_rep_155():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    assert ids(tracker)[0][0].isalpha()
+    assert ids(tracker)[0].isalnum()
+    assert ids(tracker)[0].islower()
+
+
+def test_a_track_is_confirmed_after_enough_sightings_and_occluded_when_unseen():
+    tracker = Tracker(CONFIG)
+    states = []
+    for frame, seen in enumerate([LEFT, LEFT, None, LEFT]):
+        follow(tracker, frame, seen, detections=[LEFT] if frame == 0 else ())
+        states.append(tracker.tracks[0].state(2))
+    tentative, confirmed, occluded = (
+        TrackState.TENTATIVE,
+        TrackState.CONFIRMED,
+        TrackState.OCCLUDED,
+    )
+    assert states == [tentative, confirmed, occluded, confirmed]
+
+
+def test_an_unseen_track_ends_after_the_timeout_and_its_id_is_told():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    gone = ids(tracker)
+    assert follow(tracker, 15, None) == []
+    assert follow(tracker, 16, None) == gone
+    assert tracker.tracks == []
+
+
+def test_an_id_is_never_given_twice():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    first = tracker.clear()
+    follow(tracker, 1, LEFT, detections=[LEFT])
+    assert not set(first) & set(ids(tracker))
+
+
+def test_a_detection_without_a_skeleton_never_becomes_a_person():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, None, detections=[LEFT])
+    assert tracker.tracks == []
+
+
+def test_of_two_tracks_on_one_person_the_older_stays():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, RIGHT, detections=[LEFT, RIGHT])
+    old, young = ids(tracker)
+    assert follow(tracker, 1, LEFT, LEFT) == [young]
+    assert ids(tracker) == [old]
+
+
+def test_a_weak_detection_starts_nobody():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[replace(LEFT, score=0.1)])
+    assert tracker.tracks == []
+
+
+def test_no_more_people_than_allowed():
+    tracker = Tracker(replace(CONFIG, max_people=1))
+    follow(tracker, 0, LEFT, RIGHT, detections=[LEFT, RIGHT])
+    assert len(tracker.tracks) == 1
+
+
+def test_detection_is_wanted_when_somebody_is_missing_and_otherwise_once_per_period():
+    tracker = Tracker(CONFIG)
+    wanted = []
+    for frame in range(12):
+        wanted.append(tracker.wants_detection())
+        follow(tracker, frame, LEFT, detections=[LEFT] if wanted[-1] else ())
+    assert [i for i, w in enumerate(wanted) if w] == [0, 5, 10]
+
+
+@pytest.mark.parametrize(
+    ('other', 'expected'),
+    [
+        (Box(0, 0, 10, 10), 1.0),
+        (Box(5, 0, 10, 10), 1 / 3),
+        (Box(10, 0, 10, 10), 0.0),
+        (Box(0, 0, 5, 5), 0.25),
+    ],
+)
+def test_overlap_is_intersection_over_union(other, expected):
+    assert overlaps([Box(0, 0, 10, 10)], [other])[0, 0] == pytest.approx(expected)
+
+
+def test_assignment_takes_the_best_total_not_the_best_first():
+    assert assign(np.array([[0.9, 0.8], [0.8, 0.0]])) == {0: 1, 1: 0}
+
+
+def test_nobody_matches_nobody():
+    assert assign(overlaps([], [LEFT])) == {}
