@@ -16,6 +16,18 @@ def requirements(name: str) -> list[str]:
     return [line for line in bare if line]
 
 
+def data_files() -> list[tuple[str, list[str]]]:
+    """List the files that a ROS package keeps in its share folder."""
+    folders = [ROOT / name for name in ('config', 'demo', 'launch', 'models', 'msg')]
+    return [
+        (
+            f'share/diffpose_ros/{folder.name}',
+            [f'{folder.name}/{p.name}' for p in folder.glob('*') if p.is_file()],
+        )
+        for folder in folders
+    ]
+
+
 PACKAGE = ElementTree.parse(ROOT / 'package.xml')
 
 setup(
@@ -23,12 +35,13 @@ setup(
     version=PACKAGE.findtext('version'),
     description=' '.join(PACKAGE.findtext('description', '').split()),
     license='Apache-2.0',
-    package_dir={
-        '': '.'
-    },  # so that `pip install -e` puts this folder on the path, and no import hook
+    # With this line `pip install -e` puts this folder on the path; without, it adds an import hook,
+    # which Python asks only after it has taken the installed messages for the whole package.
+    package_dir={'': '.'},
     python_requires='>=3.10',
     packages=find_packages(include=['diffpose_ros', 'diffpose_ros.*']),
+    data_files=data_files(),
     install_requires=requirements('runtime'),
-    extras_require={'dev': requirements('dev'), 'jazzy': requirements('jazzy')},
+    extras_require={name: requirements(name) for name in ('dev', 'jazzy', 'synthetic')},
     entry_points={'console_scripts': ['diffpose = diffpose_ros.cli:main']},
 )

@@ -23,6 +23,7 @@ VENV = ROOT / '.venv'
 STATE = VENV / '.setup'
 PYTHON = VENV / 'bin' / 'python'
 ROS_IS_SOURCED = bool(os.environ.get('ROS_DISTRO') and os.environ.get('AMENT_PREFIX_PATH'))
+CXX = os.environ.get('CXX', 'c++')
 REQUIREMENTS = ROOT / 'requirements'
 NEEDED_GB = 8  # torch with its CUDA libraries 5.5, the rest 1.5, room for unpacking
 IMPORTED_AS = {
@@ -41,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--dev', action='store_true', help='also install what the tests need')
     args = parser.parse_args()
+    os.environ.pop('_ROS_WHEELS_BOOTSTRAP_COMPLETE', None)  # of another .venv, if set
     with open(__file__) as lock:  # a second run at the same time waits for the first
         fcntl.flock(lock, fcntl.LOCK_EX)
         make_venv()
@@ -162,7 +164,7 @@ def check_machine() -> None:
     if not Path(sysconfig.get_path('include'), 'Python.h').exists():
         fail(f'{sys.executable} has no headers (Python.h): sudo apt install python3-dev')
     if not compiles():
-        fail('no working C++ compiler (tried c++): sudo apt install g++')
+        fail(f'no working C++ compiler (tried {CXX}): sudo apt install g++')
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < NEEDED_GB:
         fail(f'{free:.1f} GB free in {ROOT}, {NEEDED_GB} GB needed: make room, or clone elsewhere')
@@ -170,8 +172,7 @@ def check_machine() -> None:
 
 def compiles() -> bool:
     """Tell whether a C++ program can be compiled and linked."""
-    compiler = os.environ.get('CXX', 'c++')
-    command = [compiler, '-x', 'c++', '-', '-o', os.devnull]
+    command = [CXX, '-x', 'c++', '-', '-o', os.devnull]
     source = b'#include <vector>\nint main() { return std::vector<int>(1)[0]; }\n'
     try:
         return subprocess.run(command, input=source, capture_output=True).returncode == 0
@@ -214,13 +215,13 @@ def module_of(requirement: str) -> str:
 
 def relocate_cmake_exports() -> None:
     """Replace the Python that built the wheels by ours in the CMake files that they bring."""
-    paths = sysconfig.get_paths(vars={'base': str(VENV), 'platbase': str(VENV)})
-    site = next((VENV / 'lib').glob('python3.*')) / 'site-packages'
+    ask = 'from sysconfig import get_path; print(get_path("include")); print(get_path("purelib"))'
+    include, site = subprocess.check_output([PYTHON, '-c', ask], text=True).splitlines()
     theirs = r'/opt/python/cp3\d+-cp3\d+'
     for path in VENV.glob('share/*/cmake/**/*.cmake'):
         text = path.read_text()
-        ours = re.sub(theirs + r'/include/python3\.\d+', paths['include'], text)
-        ours = re.sub(theirs + r'/lib/python3\.\d+/site-packages', str(site), ours)
+        ours = re.sub(theirs + r'/include/python3\.\d+', include, text)
+        ours = re.sub(theirs + r'/lib/python3\.\d+/site-packages', site, ours)
         if ours != text:
             unfinished = path.with_suffix('.new')
             unfinished.write_text(ours)
@@ -253,10 +254,16 @@ def build_messages() -> None:
             f'-DPython3_EXECUTABLE={PYTHON}',
         ],
         'the message build stopped; run `make clean` and make again',
+        MAKEFLAGS=f'-j{os.cpu_count()}',  # and not the variables of the make that called us
         **dict.fromkeys(variables, str(VENV)),
     )
     leave_one_package()
-    run('import', [PYTHON, '-c', USE_MESSAGES], 'the messages cannot be loaded; run `make clean`')
+    run(
+        'import',
+        [PYTHON, '-c', USE_MESSAGES],
+        'the messages do not load; run `make clean` and make again',
+        LD_LIBRARY_PATH=f'{VENV}/lib:{os.environ.get("LD_LIBRARY_PATH", "")}',
+    )
 
 
 def leave_one_package() -> None:

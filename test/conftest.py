@@ -1,0 +1,71 @@
+"""Fixtures for all tests: the same seeds, data beside the checkout, a ROS graph of our own."""
+
+import os
+from pathlib import Path
+import random
+import socket
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DDS_DISCOVERY_PORT = 7410  # of the first participant of domain 0
+DDS_PORTS_PER_DOMAIN = 250
+LOCK_PORT = 17410  # one port per domain, held as long as the tests run
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    """Start every test with the same random numbers."""
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002, for libraries that still use it
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """Return the folder of the data that is not in this repository, or skip."""
+    data = Path(os.environ.get('DIFFPOSE_SHARED', ROOT.parent / 'shared')) / 'data'
+    if not data.is_dir():
+        pytest.skip(f'no data in {data}; set DIFFPOSE_SHARED to the folder that holds data/')
+    return data
+
+
+@pytest.fixture(scope='session', autouse=True)
+def ros_domain():
+    """Choose a domain that no other graph here uses, for this process and its children."""
+    lock, domain = reserve_domain()
+    profile = str(ROOT / 'config' / 'fastdds.xml')
+    with lock, pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_DOMAIN_ID', str(domain))
+        patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        patch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', profile)
+        patch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', profile)
+        yield domain
+
+
+def reserve_domain() -> tuple[socket.socket, int]:
+    """Return a free domain and the socket that keeps other test runs from taking it."""
+    for domain in range(1, 100):
+        if has_participants(domain):
+            continue
+        lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            lock.bind(('127.0.0.1', LOCK_PORT + domain))
+        except OSError:
+            lock.close()
+            continue
+        return lock, domain
+    raise RuntimeError('all ROS domains from 1 to 99 are in use on this machine; stop some graph')
+
+
+def has_participants(domain: int) -> bool:
+    """Tell whether a DDS participant listens on this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(('', DDS_DISCOVERY_PORT + DDS_PORTS_PER_DOMAIN * domain))
+        except OSError:
+            return True
+    return False
