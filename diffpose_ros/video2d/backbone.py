@@ -1,0 +1,91 @@
+"""Backbones: one picture in, features at a sixteenth of its size out."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from diffpose_ros.video2d.layers import conv_bn
+from torch import nn, Tensor
+
+STRIDE = 16
+VIT_B16 = 'vit_b16'
+COMPACT = 'compact'
+BACKBONES = (COMPACT, VIT_B16)
+
+
+class MixBlock(nn.Module):
+    """Residual: look around within each channel (5x5), then mix the channels (1x1, 1x1)."""
+
+    def __init__(self, channels: int, expansion: int = 2) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(
+            conv_bn(channels, channels, 5, groups=channels, relu=False),
+            conv_bn(channels, expansion * channels, 1),
+            conv_bn(expansion * channels, channels, 1, relu=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (N, C, h, w) refined."""
+        return x + self.mix(x)
+
+
+class CompactBackbone(nn.Module):
+    """
+    A small convolutional network that is trained from scratch.
+
+    widths  channels at 1/4, 1/8 and 1/16 of the picture
+    depths  blocks at each of these sizes
+    """
+
+    def __init__(self, widths: Sequence[int], depths: Sequence[int]) -> None:
+        super().__init__()
+        self.channels = widths[-1]
+        layers: list[nn.Module] = [conv_bn(3, widths[0] // 3, 3, stride=2)]
+        before = widths[0] // 3
+        for width, depth in zip(widths, depths, strict=True):
+            layers.append(conv_bn(before, width, 3, stride=2))
+            layers += [MixBlock(width) for _ in range(depth)]
+            before = width
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return features (N, C, h/16, w/16) of normalised pictures (N, 3, h, w)."""
+        return self.layers(pictures)
+
+
+class VitBackbone(nn.Module):
+    """
+    ViT-B/16 of ViTPose, from transformers.
+
+    pretrained  folder or hub id of published ViTPose weights; empty = random start
+    """
+
+    def __init__(self, crop_size: tuple[int, int], pretrained: str = '') -> None:
+        super().__init__()
+        try:
+            transformers = import_module('transformers')
+        except ImportError as error:
+            raise ValueError(
+                f'backbone = {VIT_B16} needs transformers ({error}); '
+                f'pip install transformers, or set backbone = {COMPACT}'
+            ) from error
+        width, height = crop_size
+        arguments: dict[str, Any] = {
+            'image_size': [height, width],
+            'patch_size': [STRIDE, STRIDE],
+            'out_indices': [12],
+        }
+        self.vit: nn.Module
+        if pretrained:
+            self.vit = transformers.VitPoseBackbone.from_pretrained(pretrained, **arguments)
+        else:
+            self.vit = transformers.VitPoseBackbone(
+                transformers.VitPoseBackboneConfig(**arguments)
+            )
+        self.channels = 768
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return features (N, 768, h/16, w/16) of normalised pictures (N, 3, h, w)."""
+        rows, columns = (n // STRIDE for n in pictures.shape[2:])
+        tokens = self.vit(pictures).feature_maps[-1]
+        return tokens.transpose(1, 2).unflatten(2, (rows, columns))

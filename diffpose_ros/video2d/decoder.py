@@ -1,0 +1,100 @@
+"""Pose decoder of Feng et al. 2023: noisy heatmaps, step and F in, clean heatmaps out."""
+
+import math
+
+from diffpose_ros.video2d.layers import conv_bn, deconv_bn
+from diffpose_ros.video2d.lmsfi import HighScale, LowScale
+import torch
+from torch import nn, Tensor
+
+Scales = tuple[Tensor, Tensor, Tensor]
+
+
+def repeat_scales(scales: Scales, times: int) -> Scales:
+    """Return the scales for a batch that is repeated as a whole."""
+    F_1, F_2, F_3 = (F_j.repeat(times, 1, 1, 1) for F_j in scales)
+    return F_1, F_2, F_3
+
+
+def step_embedding(t: Tensor, dim: int) -> Tensor:
+    """Return sines and cosines (B, dim) of the steps t (B,), as in Vaswani et al. 2017."""
+    frequencies = torch.exp(
+        -math.log(10000.0) * torch.arange(dim // 2, device=t.device) / (dim // 2)
+    )
+    phase = t[:, None].float() * frequencies
+    return torch.cat([phase.sin(), phase.cos()], dim=1)
+
+
+class StepScale(nn.Module):
+    """Re-scales the noisy heatmaps by the step: xbar = x * (1 + scale(t)) + shift(t)."""
+
+    EMBEDDING = 64
+
+    def __init__(self, joints: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(self.EMBEDDING, self.EMBEDDING),
+            nn.GELU(),
+            nn.Linear(self.EMBEDDING, 2 * joints),
+        )
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Return xbar, same shape as x_t (B, J, h, w); t (B,) int."""
+        change = self.mlp(step_embedding(t, self.EMBEDDING))[:, :, None, None]
+        scale, shift = change.chunk(2, dim=1)
+        return x_t * (1 + scale) + shift
+
+
+class PoseDecoder(nn.Module):
+    """
+    f(x_t, F, t) -> clean heatmaps; what depends on F alone is computed once by `scales`.
+
+    dim     channels of F and F^1
+    widths  channels of F^2 and F^3
+    """
+
+    def __init__(
+        self,
+        joints: int,
+        dim: int,
+        widths: tuple[int, int],
+        heads: int,
+        layers: int,
+        grid: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.lift_1 = nn.Conv2d(dim, dim, 1)
+        self.lift_2 = deconv_bn(dim, widths[0])
+        self.lift_3 = deconv_bn(widths[0], widths[1])
+        self.step_scale = StepScale(joints)
+        self.down_2 = conv_bn(joints, 16, 3, stride=2)
+        self.down_1 = conv_bn(16, 32, 3, stride=2)
+        out = widths[1]
+        self.scale_1 = LowScale(32, dim, out, heads, layers, grid)
+        self.scale_2 = HighScale(16, widths[0], out, enlarge=2)
+        self.scale_3 = HighScale(joints, widths[1], out, enlarge=1)
+        self.head = nn.Conv2d(out, joints, 3, padding=1)
+        nn.init.normal_(self.head.weight, std=0.01)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+
+    def scales(self, F: Tensor) -> Scales:
+        """Return F^1, F^2, F^3 at 1, 2 and 4 times the size of F (B, dim, h, w)."""
+        F_2 = self.lift_2(F)
+        return self.lift_1(F), F_2, self.lift_3(F_2)
+
+    def forward(self, x_t: Tensor, scales: Scales, t: Tensor) -> Tensor:
+        """
+        Return the predicted clean heatmaps, about 0 to 1.
+
+        x_t      (B, J, 4h, 4w)  noisy heatmaps
+        scales   F^1 to F^3, (B, C, h, w) to (B, C, 4h, 4w)
+        t        (B,)            diffusion step
+        returns  (B, J, 4h, 4w)
+        """
+        x_3 = self.step_scale(x_t, t)
+        x_2 = self.down_2(x_3)
+        x_1 = self.down_1(x_2)
+        Y = self.scale_1(x_1, scales[0])
+        Y = Y + self.scale_2(x_2, scales[1]) + self.scale_3(x_3, scales[2])
+        return self.head(Y)

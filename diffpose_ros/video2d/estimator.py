@@ -1,0 +1,126 @@
+"""The video estimator: crops of people in, joints as distributions out."""
+
+import copy
+from dataclasses import dataclass
+
+from diffpose_ros.core.checkpoint import Checkpoint
+from diffpose_ros.core.skeleton import Skeleton
+from diffpose_ros.diffusion.schedule import sample
+from diffpose_ros.video2d.calibration import Calibration
+from diffpose_ros.video2d.decoder import repeat_scales
+from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE
+from diffpose_ros.video2d.layers import fold_batch_norms, to_channels_last
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+
+MAX_ENSEMBLES = 32
+
+
+@dataclass(frozen=True)
+class Pose2DBatch:
+    """
+    Joints of B people in their crops.
+
+    xy          (B, J, 2)     crop pixels, pixel centres at integers
+    covariance  (B, J, 2, 2)  crop pixels squared
+    score       (B, J)        probability of lying within the PCK radius
+    """
+
+    xy: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+
+class VideoEstimator:
+    """
+    Runs the network: STRL once per window, the pose decoder once per step and set of noise.
+
+    The sets of noise are drawn once from the seed and serve every person and frame, so results
+    neither flicker nor depend on the order of the batch.
+    """
+
+    def __init__(
+        self,
+        network: PoseNetwork,
+        calibration: Calibration,
+        device: torch.device,
+        seed: int = 0,
+    ) -> None:
+        config = network.config
+        network = copy.deepcopy(network).eval().requires_grad_(False)
+        fold_batch_norms(network)
+        self._network = to_channels_last(network).to(device)
+        self._calibration = calibration
+        self._device = device
+        self.crop_size = config.crop_size
+        self.past, self.future = config.past, config.future
+        self.skeleton: Skeleton = config.joints
+        columns, rows = (n // HEAT_STRIDE for n in config.crop_size)
+        shape = (MAX_ENSEMBLES, len(self.skeleton.joints), rows, columns)
+        generator = torch.Generator().manual_seed(seed)
+        self._noise = torch.randn(shape, generator=generator).to(device)
+
+    @classmethod
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, device: torch.device, seed: int = 0
+    ) -> 'VideoEstimator':
+        """Return the estimator that a checkpoint of kind pose2d describes."""
+        config = NetworkConfig.from_dict(checkpoint.config | {'pretrained': ''})
+        network = PoseNetwork(config)
+        network.load_state_dict(checkpoint.tensors)
+        calibration = Calibration.from_dict(checkpoint.extras['calibration'], config.joints)
+        return cls(network, calibration, device, seed)
+
+    @torch.inference_mode()
+    def features(self, crops: NDArray[np.uint8]) -> Tensor:
+        """Return backbone features (B, C, h/16, w/16) of crops (B, h, w, 3), uint8 RGB."""
+        width, height = self.crop_size
+        if crops.shape[1:] != (height, width, 3):
+            raise ValueError(
+                f'crops have shape {crops.shape}, expected (any, {height}, {width}, 3); '
+                'cut them with Crop at crop_size'
+            )
+        pictures = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
+        return self._network.features(pictures.float())
+
+    @torch.inference_mode()
+    def estimate(
+        self, features: Tensor, present: Tensor, steps: int, ensembles: int
+    ) -> Pose2DBatch:
+        """
+        Return the joints in the key frames.
+
+        features   (B, T, C, h/16, w/16)  of the window's frames, the key at index past
+        present    (B, T)                 bool, False = hole
+        steps      DDIM steps S
+        ensembles  noise sets M whose heatmaps are averaged, at most MAX_ENSEMBLES
+        """
+        heat = self.heatmaps(features, present, steps, ensembles)
+        xy, covariance, peak = (x.double().cpu().numpy() for x in decode(heat))
+        calibration = self._calibration
+        return Pose2DBatch(
+            xy,
+            covariance * calibration.covariance[:, None, None],
+            calibration.scores(peak, covariance),
+        )
+
+    @torch.inference_mode()
+    def heatmaps(self, features: Tensor, present: Tensor, steps: int, ensembles: int) -> Tensor:
+        """Return the mean heatmaps (B, J, rows, columns), 0 to 1; arguments as of estimate."""
+        if not 1 <= ensembles <= MAX_ENSEMBLES:
+            raise ValueError(f'ensembles = {ensembles}; set it between 1 and {MAX_ENSEMBLES}')
+        network = self._network
+        F = network.strl(features.to(self._device), present.to(self._device))
+        scales = repeat_scales(network.decoder.scales(F), ensembles)
+        x_T = self._noise[:ensembles].repeat_interleave(len(F), dim=0)  # (M * B, J, h, w)
+
+        def denoise(x_t: Tensor, t: int) -> Tensor:
+            step = torch.full((len(x_t),), t, device=x_t.device)
+            return network.to_signal(network.decoder(x_t, scales, step))
+
+        schedule = network.schedule
+        x_0 = sample(denoise, x_T, schedule, schedule.steps(steps))
+        return network.from_signal(x_0).unflatten(0, (ensembles, len(F))).mean(dim=0)

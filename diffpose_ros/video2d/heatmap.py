@@ -1,0 +1,86 @@
+"""Joints as heatmaps and back: encode and decode are each other's inverse."""
+
+import torch
+from torch import Tensor
+
+HEAT_STRIDE = 4  # crop pixels per heatmap pixel
+SIGMA_SHARE = 1 / 24  # sigma of a joint's Gaussian, share of the heatmap's rows
+MEAN_SHIFTS = 5
+EMPTY = 1e-9  # sums below this tell nothing
+FLOOR = 0.05  # heat below this is background to the covariance
+
+
+def encode(xy: Tensor, rows: int, columns: int) -> Tensor:
+    """
+    Draw each joint as a Gaussian of peak 1.
+
+    xy       (B, J, 2)              crop pixels, pixel centres at integers
+    returns  (B, J, rows, columns)  heatmaps, HEAT_STRIDE times smaller than the crop
+    """
+    x, y = ((xy + 0.5) / HEAT_STRIDE - 0.5).unbind(-1)  # (B, J)
+    sigma = SIGMA_SHARE * rows
+    return _bell(x, columns, sigma)[:, :, None, :] * _bell(y, rows, sigma)[:, :, :, None]
+
+
+def decode(heat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """
+    Read mean, covariance and peak of each joint.
+
+    heat     (B, J, rows, columns)  heatmaps, about 0 to 1
+    returns  xy (B, J, 2) crop pixels; covariance (B, J, 2, 2) crop pixels squared; peak (B, J)
+    """
+    rows, columns = heat.shape[2:]
+    sigma = SIGMA_SHARE * rows
+    peak, best = heat.flatten(2).max(dim=2)
+    xy = torch.stack([best % columns, best // columns], dim=-1).to(heat)
+    positive = heat.clamp(min=0)
+    for _ in range(MEAN_SHIFTS):
+        xy = _mean_shift(positive, xy, sigma)
+    covariance = _spread(positive, xy, sigma)
+    return (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak.clamp(0, 1)
+
+
+def _bell(center: Tensor, count: int, sigma: float) -> Tensor:
+    grid = torch.arange(count, device=center.device, dtype=center.dtype)
+    return torch.exp(-((grid - center[..., None]) ** 2) / (2 * sigma**2))
+
+
+def _mean_shift(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
+    # Compares the mean under a window with the mean that a joint at xy would have there (which
+    # is not xy near the border); a Gaussian moves it half as far as it moves: hence twice.
+    rows, columns = heat.shape[2:]
+    along_x = _bell(xy[..., 0], columns, sigma)
+    along_y = _bell(xy[..., 1], rows, sigma)
+    window = heat * along_y[..., None] * along_x[:, :, None]
+    seen = torch.stack([_mean(window.sum(dim=2)), _mean(window.sum(dim=3))], dim=-1)
+    expected = torch.stack([_mean(along_x**2), _mean(along_y**2)], dim=-1)
+    shifted = xy + 2 * (seen - expected)
+    limit = torch.tensor([columns, rows]).to(heat) - 0.5
+    empty = window.sum(dim=(2, 3))[..., None] < EMPTY
+    return torch.where(empty, xy, shifted.clamp(min=-0.5 + 0 * limit, max=limit))
+
+
+def _mean(weight: Tensor) -> Tensor:
+    """Return the mean position (B, J) along the last axis of weight (B, J, n)."""
+    grid = torch.arange(weight.shape[-1], device=weight.device, dtype=weight.dtype)
+    return (weight * grid).sum(dim=-1) / weight.sum(dim=-1).clamp(min=EMPTY)
+
+
+def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
+    # Second moments about the decoded point, less the Gaussian that encode itself draws.
+    rows, columns = heat.shape[2:]
+    mass = (heat - FLOOR).clamp(min=0)
+    total = mass.sum(dim=(2, 3)).clamp(min=1e-6)
+    dx = torch.arange(columns).to(heat) - xy[..., :1]  # (B, J, columns)
+    dy = torch.arange(rows).to(heat) - xy[..., 1:]
+    xx = (mass.sum(dim=2) * dx**2).sum(dim=2) / total
+    yy = (mass.sum(dim=3) * dy**2).sum(dim=2) / total
+    cross = torch.einsum('bjyx,bjx,bjy->bj', mass, dx, dy) / total
+    moments = torch.stack([torch.stack([xx, cross], -1), torch.stack([cross, yy], -1)], -1)
+    least = 0.25 * torch.eye(2).to(heat)  # half a heatmap pixel: the floor of what can be read
+    return _positive(moments - sigma**2 * torch.eye(2).to(heat), least)
+
+
+def _positive(covariance: Tensor, least: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(covariance)
+    return vectors @ torch.diag_embed(values.clamp(min=float(least[0, 0]))) @ vectors.mT

@@ -1,0 +1,66 @@
+import copy
+
+from diffpose_ros.video2d.backbone import COMPACT, VIT_B16
+from diffpose_ros.video2d.layers import fold_batch_norms
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+import pytest
+import torch
+
+
+def test_the_configuration_survives_json():
+    import dataclasses
+    import json
+
+    config = NetworkConfig(widths=(12, 24, 48), past=3)
+    stored = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert NetworkConfig.from_dict(stored) == config
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'says'), [({'backbone': 'vgg'}, COMPACT), ({'crop_size': (144, 190)}, '16')]
+)
+def test_a_wrong_configuration_is_refused_with_what_would_be_right(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        NetworkConfig(**wrong)
+
+
+def test_the_default_network_fits_into_a_checkpoint_of_25_megabytes():
+    network = PoseNetwork(NetworkConfig())
+    assert sum(v.numel() * v.element_size() for v in network.state_dict().values()) < 25e6
+
+
+def test_features_are_a_sixteenth_of_the_crop(small_network):
+    assert small_network.features(torch.rand(2, 3, 64, 48) * 255).shape == (2, 24, 4, 3)
+
+
+def test_folding_batch_norm_changes_nothing_but_the_time(small_network):
+    folded = fold_batch_norms(copy.deepcopy(small_network))
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    pictures = torch.rand(2, 3, 64, 48) * 255
+    F, t = torch.randn(2, 16, 4, 3), torch.tensor([10, 800])
+    x_t = small_network.noise_like(F)
+    close = {'atol': 1e-4, 'rtol': 1e-3}
+    expected = small_network.features(pictures)
+    torch.testing.assert_close(folded.features(pictures), expected, **close)
+    torch.testing.assert_close(folded(x_t, F, t), small_network(x_t, F, t), **close)
+
+
+def test_signal_and_heat_are_each_other_s_inverse(small_network):
+    heat = torch.rand(1, 15, 16, 12)
+    signal = small_network.to_signal(heat)
+    assert signal.abs().max() <= small_network.config.signal_scale
+    torch.testing.assert_close(small_network.from_signal(signal), heat)
+
+
+def test_the_vit_of_the_paper_can_be_chosen():
+    pytest.importorskip('transformers', reason='transformers is not installed')
+    config = NetworkConfig(backbone=VIT_B16, crop_size=(32, 48))
+    network = PoseNetwork(config).eval()
+    assert 80e6 < sum(p.numel() for p in network.backbone.parameters()) < 90e6
+    with torch.no_grad():
+        features = network.features(torch.rand(1, 3, 48, 32) * 255)
+        window, present = features[:, None].expand(-1, 5, -1, -1, -1), torch.ones(1, 5) > 0
+        F = network.strl(window, present)
+        heat = network(network.noise_like(F), F, torch.tensor([999]))
+    assert features.shape == (1, 768, 3, 2)
+    assert heat.shape == (1, 15, 12, 8)
