@@ -7,7 +7,7 @@ eps           noise of unit variance
 eta           0 = deterministic DDIM, 1 = DDPM
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 import math
 
@@ -76,16 +76,37 @@ class DiffusionSchedule:
         grid = torch.linspace(first, -1, n + 1).round().int().tolist()
         return list(pairwise(grid))
 
+    def strided_steps(self, n: int, end: int) -> list[tuple[int, int]]:
+        """
+        Return the pairs (t, t_next) of the released 3D sampler: every (end // n)-th below end.
+
+        There may be more than n pairs where n does not divide end.
+        """
+        grid = [-1, *range(0, end, end // n)]
+        return [(t, t_next) for t_next, t in pairwise(grid)][::-1]
+
     def _at(self, t: Tensor, x: Tensor) -> Tensor:
         return self.alpha_bar.to(t.device)[t].to(x).view(-1, *[1] * (x.ndim - 1))
 
 
 @torch.no_grad()
 def sample(
-    denoise: Denoiser, x_T: Tensor, schedule: DiffusionSchedule, steps: list[tuple[int, int]]
+    denoise: Denoiser,
+    x_T: Tensor,
+    schedule: DiffusionSchedule,
+    steps: list[tuple[int, int]],
+    eta: float = 0.0,
+    noise: Sequence[Tensor] | None = None,
 ) -> Tensor:
-    """Run deterministic DDIM; denoise(x_t, t) returns the predicted x_0, same shape as x_t."""
+    """
+    Run DDIM.
+
+    denoise  denoise(x_t, t) returns the predicted x_0, same shape as x_t
+    steps    pairs (t, t_next), see DiffusionSchedule.steps
+    noise    one tensor per step, shape of x_T, unit variance; needed when eta > 0
+    """
     x = x_T
-    for t, t_next in steps:
-        x = schedule.ddim_step(x, denoise(x, t), t, t_next)
+    for i, (t, t_next) in enumerate(steps):
+        fresh = noise[i] if noise is not None else None
+        x = schedule.ddim_step(x, denoise(x, t), t, t_next, eta, fresh)
     return x

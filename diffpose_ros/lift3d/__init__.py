@@ -1,1 +1,1 @@
-"""The lifter of Gong et al., CVPR 2023: 3D pose as reverse diffusion."""
+"""The 3D lifter: graph, context, denoiser, placement (Gong et al., CVPR 2023)."""

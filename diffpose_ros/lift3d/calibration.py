@@ -1,0 +1,83 @@
+"""
+Calibrated covariance: the spread of the hypotheses and what is missing in it.
+
+    C_j = S_j + lambda_j diag(sigma_j^2) + FLOOR_M^2
+
+S_j is the covariance of the hypotheses, sigma_j the spread that the context encoder predicts.
+lambda_j is fitted so that 90 % of the true joints of motions not trained on lie within the 90 %
+ellipsoid.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from diffpose_ros.core.skeleton import H36M_17
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+FLOOR_M = 0.005
+# Quantiles of the chi-square distribution with three degrees of freedom.
+CHI2_3 = {0.5: 2.3660, 0.68: 3.5059, 0.9: 6.2514, 0.95: 7.8147}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """missing (J,): lambda per joint, in the order of H36M_17."""
+
+    missing: Floats
+
+    @classmethod
+    def from_manifest(cls, entry: dict[str, Any] | None) -> 'Calibration':
+        """Read the manifest's entry; without one the predicted spread is taken as it is."""
+        if entry is None:
+            return cls(np.ones(len(H36M_17.joints)))
+        return cls(np.array([entry['missing'][joint] for joint in H36M_17.joints]))
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return the manifest's entry."""
+        values = np.round(self.missing, 4).tolist()
+        return {'missing': dict(zip(H36M_17.joints, values, strict=True))}
+
+    def covariance(self, hypotheses: Floats, spread: Floats) -> Floats:
+        """
+        Return covariances (B, J, 3, 3) in metres squared.
+
+        hypotheses  (B, N, J, 3)  metres
+        spread      (B, J, 3)     metres, predicted
+        """
+        variance = self.missing[:, None] * spread**2 + FLOOR_M**2
+        return hypothesis_covariance(hypotheses) + variance[..., None] * np.eye(3)
+
+
+def hypothesis_covariance(hypotheses: Floats) -> Floats:
+    """Return the covariance (B, J, 3, 3) of hypotheses (B, N, J, 3)."""
+    offset = hypotheses - hypotheses.mean(axis=1, keepdims=True)
+    total = np.einsum('bnjx,bnjy->bjxy', offset, offset)
+    return total / max(1, hypotheses.shape[1] - 1)
+
+
+def squared_mahalanobis(error: Floats, covariance: Floats) -> Floats:
+    """Return e^T C^-1 e, (...,), for errors (..., 3) and covariances (..., 3, 3)."""
+    return (error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(axis=-1)
+
+
+def fit_calibration(
+    hypotheses: Floats, spread: Floats, truth: Floats, share: float = 0.9
+) -> Calibration:
+    """
+    Find lambda per joint by bisection.
+
+    hypotheses  (n, N, J, 3)  metres
+    spread      (n, J, 3)     metres, predicted
+    truth       (n, J, 3)     metres
+    """
+    error = truth - hypotheses.mean(axis=1)
+    low, high = np.full(truth.shape[1], 1e-4), np.full(truth.shape[1], 1e3)
+    for _ in range(40):
+        middle = np.sqrt(low * high)
+        covariance = Calibration(middle).covariance(hypotheses, spread)
+        inside = (squared_mahalanobis(error, covariance) < CHI2_3[share]).mean(axis=0)
+        low, high = np.where(inside < share, middle, low), np.where(inside < share, high, middle)
+    return Calibration(np.sqrt(low * high))

@@ -1,0 +1,105 @@
+"""The lifter as the pipeline uses it: 2D windows in, poses as distributions out."""
+
+from dataclasses import dataclass
+
+from diffpose_ros.core.checkpoint import Checkpoint
+from diffpose_ros.core.people import check_shape
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.lift3d.calibration import Calibration
+from diffpose_ros.lift3d.model import LiftModel
+from diffpose_ros.lift3d.observation import Observation, observe
+from diffpose_ros.lift3d.start import start_noise
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+
+Floats = NDArray[np.float64]
+JOINTS = len(H36M_17.joints)
+
+
+@dataclass(frozen=True)
+class LiftedPose:
+    """
+    Poses relative to the hip in the virtual camera (x right, y down, z forward), metres.
+
+    hypotheses  (B, N, J, 3)
+    mean        (B, J, 3)
+    covariance  (B, J, 3, 3)  metres squared
+    """
+
+    hypotheses: Floats
+    mean: Floats
+    covariance: Floats
+
+
+class Lifter:
+    """Lifts windows of 2D poses; the noise is drawn once, so equal windows give equal poses."""
+
+    def __init__(
+        self, model: LiftModel, calibration: Calibration, device: torch.device, seed: int = 0
+    ) -> None:
+        self._model = model.to(device).eval()
+        self._calibration, self._device, self._seed = calibration, device, seed
+        self._noise: dict[int, tuple[Tensor, Tensor]] = {}
+        self.past = model.config.past
+        self.future = model.config.future
+        self.period_s = model.config.period_s
+
+    @classmethod
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, device: torch.device, seed: int = 0
+    ) -> 'Lifter':
+        """Build the lifter of a checkpoint of kind lift3d."""
+        model = LiftModel.from_config(checkpoint.config)
+        model.load_state_dict(checkpoint.tensors)
+        calibration = Calibration.from_manifest(checkpoint.extras.get('calibration'))
+        return cls(model, calibration, device, seed)
+
+    def lift(
+        self,
+        rays: Floats,
+        covariance: Floats,
+        score: Floats,
+        present: NDArray[np.bool_],
+        steps: int,
+        hypotheses: int,
+    ) -> LiftedPose:
+        """
+        Lift the key frames of B windows.
+
+        rays        (B, T, J, 2)     x / z and y / z in the key frame's virtual camera
+        covariance  (B, T, J, 2, 2)  the same units squared
+        score       (B, T, J)        0 to 1; 0 = missing
+        present     (B, T)           which slots are filled; the key slot, at past, must be
+        """
+        T = self.past + 1 + self.future
+        check_shape('rays', rays, (None, T, JOINTS, 2))
+        check_shape('covariance', covariance, (len(rays), T, JOINTS, 2, 2))
+        check_shape('score', score, (len(rays), T, JOINTS))
+        check_shape('present', present, (len(rays), T))
+        told = (score > 0) & present[..., None]
+        observation = observe(
+            self._tensor(np.where(told[..., None], rays, 0)),
+            self._tensor(np.where(told[..., None, None], covariance, 0)),
+            self._tensor(np.where(told, score, 0)),
+            torch.from_numpy(np.ascontiguousarray(present)).to(self._device),
+            self.past,
+        )
+        poses, spread = self._run(observation, steps, hypotheses)
+        mean = poses.mean(axis=1)
+        return LiftedPose(poses, mean, self._calibration.covariance(poses, spread))
+
+    @torch.inference_mode()
+    def _run(self, observation: Observation, steps: int, hypotheses: int) -> tuple[Floats, Floats]:
+        component, z = self._start(hypotheses)
+        states, context = self._model.hypotheses(observation, component, z, steps)
+        return states[..., 2:].double().cpu().numpy(), context.spread.double().cpu().numpy()
+
+    def _start(self, hypotheses: int) -> tuple[Tensor, Tensor]:
+        if hypotheses not in self._noise:
+            self._noise[hypotheses] = start_noise(self._model.mixture, hypotheses, self._seed)
+        return self._noise[hypotheses]
+
+    def _tensor(self, array: Floats) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)

@@ -1,0 +1,165 @@
+"""
+The published DiffPose networks (Gong et al. 2023) and how their code runs them.
+
+They take (u, v) of the whole picture, width = 2, and give poses relative to the hip in the
+camera's axes. The denoiser predicts noise over (u, v, x, y, z); the reverse steps start from the
+lifter's pose itself, without noise, so all hypotheses are the same pose and only one is computed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.diffusion.schedule import DiffusionSchedule, sample
+from diffpose_ros.lift3d.graph import GraphNetwork
+import torch
+from torch import Tensor
+
+SCHEDULE = DiffusionSchedule.linear(51, 1e-4, 1e-3)
+STATE = 5  # u, v, x, y, z
+DEAD = 'temb.'  # weights that the published lifter carries without using them
+MIXSTE_KEY = 'model_pos'
+
+
+@dataclass(frozen=True)
+class Preset:
+    """
+    How far the state is taken as noisy, and in how many steps it is cleaned.
+
+    end         steps of the chain, T of the released code
+    steps       reverse steps, K
+    hypotheses  poses that are drawn and averaged; more than one needs noisy = True
+    noisy       whether the start is perturbed, as in the paper and not in the released code
+    """
+
+    end: int
+    steps: int
+    hypotheses: int = 1
+    noisy: bool = False
+
+
+PRESETS = {
+    'frame_cpn': Preset(24, 2),
+    'frame_gt': Preset(12, 2),
+    'video_cpn': Preset(6, 1),
+    'video_gt': Preset(12, 2),
+    'paper': Preset(50, 5, hypotheses=5, noisy=True),
+}
+
+
+def released_denoiser() -> GraphNetwork:
+    """Return GCNdiff without weights."""
+    return GraphNetwork(H36M_17.edges, STATE, STATE, stepped=True).eval()
+
+
+def released_lifter() -> GraphNetwork:
+    """Return GCNpose without weights."""
+    return GraphNetwork(H36M_17.edges, 2, 3).eval()
+
+
+@torch.no_grad()
+def refine(
+    denoiser: GraphNetwork, state: Tensor, preset: Preset, noise: Tensor | None = None
+) -> Tensor:
+    """
+    Run the reverse steps of a preset.
+
+    state    (B, J, 5)     u, v, x, y, z
+    noise    (B, N, J, 5)  unit noise times its deviations; needed when the preset is noisy
+    returns  (B, J, 5)     mean over hypotheses
+    """
+    steps = SCHEDULE.strided_steps(preset.steps, preset.end)
+    N = 1 if noise is None else noise.shape[1]
+    x = state.repeat_interleave(N, dim=0)
+    if noise is not None:
+        # Noised to the step at which the cleaning begins; the released code would say `end`.
+        first = torch.full((len(x),), steps[0][0])
+        x = SCHEDULE.add_noise(x, first, noise.flatten(0, 1))
+
+    def denoise(x_t: Tensor, t: int) -> Tensor:
+        return SCHEDULE.predict_x_0(x_t, denoiser(x_t, x_t.new_tensor([t])), t)
+
+    return sample(denoise, x, SCHEDULE, steps).view(len(state), N, -1, STATE).mean(dim=1)
+
+
+@torch.no_grad()
+def lift_released(
+    lifter: GraphNetwork,
+    denoiser: GraphNetwork,
+    uv: Tensor,
+    preset: Preset,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """
+    Return poses (B, J, 3) in metres relative to the hip, as the published evaluation does.
+
+    uv     (B, J, 2)     2 px / width - (1, height / width)
+    noise  (B, N, J, 5)  see refine
+    """
+    xyz = lifter(uv)
+    # The published code subtracts the hip in place, which on a CPU leaves most joints as they
+    # were; what it evidently means is done here.
+    xyz = xyz - xyz[:, :1].clone()
+    refined = refine(denoiser, torch.cat([uv, xyz], dim=-1), preset, noise)[..., 2:]
+    return refined - refined[:, :1].clone()
+
+
+def read_released(path: Path) -> dict[str, Tensor]:
+    """
+    Return the weights of a published file, names as in GraphNetwork.
+
+    raises  ValueError when the file is not one of the published kinds
+    """
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:
+        raise ValueError(
+            f'{path} cannot be read as weights alone ({type(error).__name__}); give a file '
+            'published with DiffPose: gcn_xyz_*.pth, diffpose_*uvxyz_*.pth or mixste_*.bin'
+        ) from error
+    return clean_names(state_dict_of(content, path))
+
+
+def state_dict_of(content: Any, path: Path) -> Mapping[str, Tensor]:
+    """Find the weights in the published containers: a list, or a dict with model_pos."""
+    if isinstance(content, list | tuple) and content:
+        content = content[0]
+    if isinstance(content, Mapping) and MIXSTE_KEY in content:
+        content = content[MIXSTE_KEY]
+    is_state = isinstance(content, Mapping) and bool(content)
+    if not is_state or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError(
+            f'{path} holds a {type(content).__name__} without weights; give a file published '
+            'with DiffPose'
+        )
+    return content
+
+
+def clean_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Take off the prefix of nn.DataParallel."""
+    return {name.removeprefix('module.'): value.clone() for name, value in state.items()}
+
+
+def network_of(tensors: Mapping[str, Tensor]) -> tuple[str, GraphNetwork]:
+    """
+    Build the network that published weights belong to.
+
+    returns  gcndiff or gcnpose, and the network with its weights
+    raises   ValueError when names or shapes are others
+    """
+    weight = tensors.get('gconv_input.weight')
+    if weight is None:
+        raise ValueError(
+            f'these weights begin with {sorted(tensors)[:3]}, those of the graph networks hold '
+            'gconv_input.weight; give gcn_xyz_*.pth or diffpose_*uvxyz_*.pth'
+        )
+    stepped = weight.shape[2] == STATE
+    network = released_denoiser() if stepped else released_lifter()
+    used = {k: v for k, v in tensors.items() if stepped or not k.startswith(DEAD)}
+    try:
+        network.load_state_dict(used)
+    except RuntimeError as error:
+        raise ValueError(f'the weights do not fit the published network: {error}') from error
+    return ('gcndiff' if stepped else 'gcnpose'), network

@@ -1,0 +1,147 @@
+"""The lifter's contract, with small untrained networks."""
+
+from dataclasses import asdict
+
+from diffpose_ros.core.checkpoint import load_checkpoint, save_checkpoint
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.lift3d.calibration import (
+    Calibration,
+    CHI2_3,
+    fit_calibration,
+    hypothesis_covariance,
+    squared_mahalanobis,
+)
+from diffpose_ros.lift3d.context import ContextEncoder
+from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
+import numpy as np
+import pytest
+import torch
+
+SMALL = LiftModelConfig(
+    past=4,
+    future=4,
+    context_channels=8,
+    token_channels=16,
+    temporal_layers=1,
+    frame_layers=1,
+    denoiser_channels=8,
+    denoiser_layers=1,
+)
+CPU = torch.device('cpu')
+J = len(H36M_17.joints)
+
+
+@pytest.fixture
+def model():
+    model = LiftModel(SMALL)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return model
+
+
+@pytest.fixture
+def lifter(model):
+    return Lifter(model, Calibration(np.ones(J)), CPU)
+
+
+def windows(B=2, seed=0):
+    random = np.random.default_rng(seed)
+    rays = 0.1 * random.normal(size=(B, 9, J, 2))
+    covariance = np.tile(1e-5 * np.eye(2), (B, 9, J, 1, 1))
+    return rays, covariance, np.ones((B, 9, J)), np.ones((B, 9), bool)
+
+
+def test_result_has_the_shapes_of_the_contract_and_its_hip_at_the_origin(lifter):
+    pose = lifter.lift(*windows(B=3), 2, 5)
+    assert pose.hypotheses.shape == (3, 5, J, 3)
+    assert pose.covariance.shape == (3, J, 3, 3)
+    np.testing.assert_allclose(pose.mean, pose.hypotheses.mean(axis=1))
+    np.testing.assert_allclose(pose.hypotheses[:, :, 0], 0, atol=1e-7)
+    assert (np.linalg.eigvalsh(pose.covariance) > 0).all()
+
+
+def test_equal_windows_give_equal_poses_whatever_else_is_in_the_batch(lifter):
+    inputs = windows(B=3)
+    together = lifter.lift(*inputs, 2, 4)
+    alone = lifter.lift(*(array[1:2] for array in inputs), 2, 4)
+    np.testing.assert_allclose(together.hypotheses[1], alone.hypotheses[0], atol=1e-5)
+
+
+def test_seed_decides_the_hypotheses(model):
+    calibration = Calibration(np.ones(J))
+    poses = [Lifter(model, calibration, CPU, seed).lift(*windows(), 2, 3) for seed in (0, 0, 1)]
+    assert np.array_equal(poses[0].hypotheses, poses[1].hypotheses)
+    assert not np.allclose(poses[0].hypotheses, poses[2].hypotheses)
+
+
+def test_absent_slots_and_missing_joints_are_not_looked_at(lifter):
+    rays, covariance, score, present = windows()
+    present[:, 6:] = False
+    score[:, :, 3] = 0
+    expected = lifter.lift(rays, covariance, score, present, 2, 3).mean
+    rays[:, 6:], rays[:, :, 3] = np.nan, 1e9
+    covariance[:, 6:], score[:, 6:] = np.nan, 0.5
+    np.testing.assert_allclose(lifter.lift(rays, covariance, score, present, 2, 3).mean, expected)
+
+
+def test_window_of_one_frame_is_enough(lifter):
+    rays, covariance, score, present = windows()
+    present[:] = False
+    present[:, 4] = True
+    assert np.isfinite(lifter.lift(rays, covariance, score, present, 1, 1).mean).all()
+
+
+def test_zero_steps_give_the_encoders_pose(lifter, model):
+    pose = lifter.lift(*windows(), 0, 3)
+    np.testing.assert_allclose(pose.hypotheses[:, 0], pose.hypotheses[:, 2])
+
+
+def test_wrong_window_length_is_refused(lifter):
+    rays, covariance, score, present = windows()
+    with pytest.raises(ValueError, match='rays has shape'):
+        lifter.lift(rays[:, :5], covariance, score, present, 1, 1)
+
+
+def test_window_that_does_not_fit_the_groups_is_refused():
+    with pytest.raises(ValueError, match='groups of 3'):
+        ContextEncoder(4, 5, 8, 16, 1, 1, 4)
+
+
+def test_checkpoint_brings_back_the_same_lifter(lifter, model, tmp_path):
+    extras = {'calibration': Calibration(np.ones(J)).to_manifest()}
+    path = tmp_path / 'small.safetensors'
+    save_checkpoint(path, 'lift3d', asdict(SMALL), model.state_dict(), extras)
+    loaded = Lifter.from_checkpoint(load_checkpoint(str(path), 'lift3d'), CPU)
+    expected = lifter.lift(*windows(), 2, 5)
+    assert np.array_equal(loaded.lift(*windows(), 2, 5).covariance, expected.covariance)
+
+
+def test_covariance_of_hypotheses_equals_numpys():
+    poses = np.random.default_rng(0).normal(size=(1, 6, J, 3))
+    expected = np.cov(poses[0, :, 4].T)
+    np.testing.assert_allclose(hypothesis_covariance(poses)[0, 4], expected)
+
+
+def test_fitted_calibration_covers_nine_of_ten():
+    random = np.random.default_rng(0)
+    spread = random.uniform(0.03, 0.1, size=(4000, J, 3))
+    truth = 1.7 * spread * random.normal(size=spread.shape)
+    poses = np.zeros((4000, 1, J, 3))
+    calibration = fit_calibration(poses, spread, truth)
+    np.testing.assert_allclose(calibration.missing, 1.7**2, rtol=0.1)
+    squared = squared_mahalanobis(truth, calibration.covariance(poses, spread))
+    assert (squared < CHI2_3[0.9]).mean() == pytest.approx(0.9, abs=0.005)
+
+
+def test_calibration_survives_the_manifest():
+    calibration = Calibration(np.arange(J) / 10)
+    again = Calibration.from_manifest(calibration.to_manifest())
+    np.testing.assert_allclose(again.missing, calibration.missing)
+
+
+def test_chi_square_quantiles_equal_scipys():
+    from scipy.stats import chi2
+
+    for share, radius in CHI2_3.items():
+        assert radius == pytest.approx(chi2(3).ppf(share), abs=1e-3)
