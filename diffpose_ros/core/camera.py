@@ -11,6 +11,7 @@ Floats = NDArray[np.floating]
 
 PINHOLE_MODELS = ('plumb_bob', 'rational_polynomial')
 MODELS = (*PINHOLE_MODELS, 'equidistant')
+ASSUMED_FOV_DEG = 60.0  # where the camera is unknown
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Camera:
             return np.zeros(np.shape(pixels))
         pinhole = self.model in PINHOLE_MODELS
         undistort = cv2.undistortPoints if pinhole else cv2.fisheye.undistortPoints
-        return undistort(points, self.K, self._coefficients()).reshape(np.shape(pixels))
+        rays = undistort(points, self.K, self._coefficients())
+        return np.asarray(rays, np.float64).reshape(np.shape(pixels))
 
     def project(self, points: Floats) -> NDArray[np.float64]:
         """
@@ -78,7 +80,7 @@ class Camera:
         project = cv2.projectPoints if pinhole else cv2.fisheye.projectPoints
         zero = np.zeros((3, 1))
         pixels, _ = project(flat, zero, zero, self.K, self._coefficients())
-        return pixels.reshape(*np.shape(points)[:-1], 2)
+        return np.asarray(pixels, np.float64).reshape(*np.shape(points)[:-1], 2)
 
     def _coefficients(self) -> NDArray[np.float64]:
         if self.model == 'equidistant':

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import hashlib
 import json
-import os
 from pathlib import Path
-import sys
 from typing import Any
 
+from diffpose_ros.core.share import find_shared
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -37,25 +36,16 @@ class Checkpoint:
         return f'{self.name}@{self.sha256[:12]}'
 
 
-def model_folders() -> list[Path]:
-    """Return where packaged models may lie: the source tree, ROS prefixes, the Python prefix."""
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    shares = [Path(prefix) / 'share' / 'diffpose_ros' / 'models' for prefix in prefixes if prefix]
-    return [Path(__file__).parents[2] / 'models', *shares]
-
-
 def find_checkpoint(name: str) -> Path:
     """Return the path of the weights, given a packaged name or the path itself."""
     if name.endswith('.safetensors'):
         return Path(name).expanduser()
-    found = [folder / f'{name}.safetensors' for folder in model_folders()]
-    for path in found:
-        if path.is_file():
-            return path
-    raise FileNotFoundError(
-        f'no checkpoint {name!r}; give the path of a .safetensors file or put it into one of '
-        f'{[str(path.parent) for path in found]}'
-    )
+    try:
+        return find_shared(f'models/{name}.safetensors')
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'no checkpoint {name!r}; give the path of a .safetensors file ({error})'
+        ) from error
 
 
 def load_checkpoint(name: str, kind: str) -> Checkpoint:

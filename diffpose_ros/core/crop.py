@@ -46,9 +46,8 @@ class Crop:
             y0:y1, x0:x1
         ]
         shrinks = self.width > self.size[0]
-        return cv2.resize(
-            inside, self.size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(inside, self.size, interpolation=method), np.uint8)
 
     @property
     def scale(self) -> NDArray[np.float64]:

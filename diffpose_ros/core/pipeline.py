@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from diffpose_ros.core.camera import Camera
+from diffpose_ros.core.camera import ASSUMED_FOV_DEG, Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
@@ -25,7 +25,6 @@ from diffpose_ros.video2d.estimator import VideoEstimator
 import torch
 
 Stage = Callable[[str], AbstractContextManager[None]]
-ASSUMED_FOV_DEG = 60.0  # where the camera is unknown
 
 
 def no_stage(name: str) -> AbstractContextManager[None]:
@@ -45,9 +44,11 @@ class PosePipeline:
         stage2d: Stage2D,
         stage3d: Stage3D,
         model_id: str,
+        device: torch.device,
     ) -> None:
         self.config = config
         self.model_id = model_id
+        self.device = device
         self._detector = detector
         self._stage2d = stage2d
         self._stage3d = stage3d
@@ -68,6 +69,7 @@ class PosePipeline:
             Stage2D(VideoEstimator.from_checkpoint(pose2d, device, seed=seed)),
             Stage3D(Lifter.from_checkpoint(lift3d, device, seed=seed)),
             f'{pose2d.model_id}+{lift3d.model_id}',
+            device,
         )
 
     @torch.inference_mode()

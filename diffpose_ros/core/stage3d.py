@@ -155,7 +155,7 @@ class Stage3D:
 
 def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
     """Turn a 2D pose in pixels into rays; unknown joints get score 0 and lie at the origin."""
-    known = np.isfinite(pose.xy).all(axis=1)
+    known = np.asarray(np.isfinite(pose.xy).all(axis=1))
     pixels = np.where(known[:, None], pose.xy, 0.0)
     rays = camera.rays(pixels)
     # d rays / d pixels by differences over one pixel: it follows any lens distortion
@@ -178,7 +178,7 @@ def turn(sighting: Sighting, rotation: Floats) -> Sighting:
     rays = rotate_rays(sighting.rays, rotation)
     jacobian = (rotation[:2, :2] - rays[:, :, None] * rotation[2, :2]) / depth[:, None, None]
     covariance = jacobian @ sighting.covariance @ jacobian.transpose(0, 2, 1)
-    seen = (sighting.score > 0) & np.isfinite(rays).all(axis=1)
+    seen = np.asarray((sighting.score > 0) & np.isfinite(rays).all(axis=1))
     return Sighting(
         sighting.stamp_ns,
         np.where(seen[:, None], rays, 0.0),

@@ -1,4 +1,4 @@
-from diffpose_ros.core.skeleton import H36M_17, POSETRACK_15, SKELETONS, joint_map, mirrored
+from diffpose_ros.core.skeleton import H36M_17, joint_map, mirrored, POSETRACK_15, SKELETONS
 import numpy as np
 import pytest
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig, TrackConfig
 from diffpose_ros.core.people import Box, Pose2D, TrackState
-from diffpose_ros.core.tracker import Tracker, assign, overlaps
+from diffpose_ros.core.tracker import assign, overlaps, Tracker
 import numpy as np
 import pytest
 

@@ -1,0 +1,155 @@
+"""
+Person detector: finds people in a whole picture, to start tracks.
+
+What a box means: the body, limbs included, seen or covered by others, cut at the border of the
+picture. It is learned as the tight box of the body's joints (ankles to top of the head, wrists)
+grown on every side by 5 % of its longer side, because hands and feet reach beyond the joints.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+from diffpose_ros.core.checkpoint import Checkpoint
+from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
+from diffpose_ros.core.people import Box
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Floats = NDArray[np.floating]
+BODY_MARGIN = 0.05  # of the joint box's longer side
+
+
+def body_corners(joints: Floats) -> NDArray[np.float64]:
+    """Return left, top, right, bottom of the body whose joints (J, 2) are given, in pixels."""
+    low, high = joints.min(axis=0), joints.max(axis=0)
+    margin = BODY_MARGIN * np.max(high - low)
+    return np.concatenate([low - margin, high + margin]).astype(float)
+
+
+class PersonDetector:
+    """
+    Finds people with a DetectorNetwork that knows people of 20 to 140 pixels.
+
+    The picture is shown to it at several sizes: the small people are found in the large view,
+    the large people in the small one.
+
+    views         network pixels of the picture's longer side, one number a view
+    lowest_score  candidates below are not returned; the caller sets its own threshold above
+    """
+
+    def __init__(
+        self,
+        network: DetectorNetwork,
+        device: torch.device,
+        views: Sequence[int] = (288, 144),
+        lowest_score: float = 0.1,
+    ) -> None:
+        network.eval().fold()
+        self._network = network.to(device)
+        self._device = device
+        self._views = tuple(views)
+        self._lowest_score = lowest_score
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, device: torch.device) -> 'PersonDetector':
+        """Build the network that the checkpoint describes and load its weights."""
+        network = DetectorNetwork(**checkpoint.config)
+        network.load_state_dict(checkpoint.tensors)
+        return cls(network, device)
+
+    def warm_up(self) -> None:
+        """Run the network once, so that the first picture is not slow."""
+        self.detect(np.zeros((3 * self._views[0], 4 * self._views[0], 3), np.uint8))
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Box]:
+        """
+        Return the people of a picture, best score first, each once.
+
+        image    (H, W, 3)  RGB, any size and aspect
+        returns  boxes in pixels of the image
+        """
+        found = [self._candidates(image, longer_side) for longer_side in self._views]
+        scores, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        order = np.argsort(-scores, kind='stable')
+        scores, boxes = scores[order], boxes[order]
+        kept = keep_distinct(boxes, scores)
+        return to_boxes(boxes[kept], scores[kept])
+
+    @torch.inference_mode()
+    def _candidates(self, image: NDArray[np.uint8], longer_side: int) -> tuple[Floats, Floats]:
+        """Return scores (n,) and corners (n, 4) in pixels of the image, seen in one view."""
+        shown = shrink(image, longer_side)
+        logits, corners = self._network(as_input(shown, self._device))
+        scores, boxes = peaks(logits[0].sigmoid(), corners[0], self._lowest_score)
+        height, width = shown.shape[:2]
+        boxes = np.clip(boxes, -0.5, np.array([width, height] * 2) - 0.5)
+        scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2)
+        return scores, (boxes + 0.5) * scale - 0.5
+
+
+def shrink(image: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
+    """Return the picture resized to the longer side, aspect kept."""
+    height, width = image.shape[:2]
+    scale = longer_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+
+
+def as_input(image: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Return the picture as a batch of one, padded with grey to sides the network takes."""
+    height, width = image.shape[:2]
+    x = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
+    return F.pad(x, (0, -width % PADDING, 0, -height % PADDING), value=0.5)
+
+
+def peaks(score: Tensor, corners: Tensor, lowest: float) -> tuple[Floats, Floats]:
+    """
+    Return the cells that no neighbour surpasses, best first.
+
+    score    (rows, columns)     0 to 1
+    corners  (4, rows, columns)  left, top, right, bottom
+    returns  (n,) scores and (n, 4) corners, float64
+    """
+    highest = F.max_pool2d(score[None], 3, stride=1, padding=1)[0]
+    found = (score == highest) & (score >= lowest)
+    scores, boxes = score[found].cpu().numpy(), corners[:, found].T.cpu().numpy()
+    order = np.argsort(-scores, kind='stable')
+    return scores[order].astype(np.float64), boxes[order].astype(np.float64)
+
+
+def overlaps(box: Floats, boxes: Floats) -> tuple[Floats, Floats]:
+    """Return intersection over union, and over the smaller of both, of one (4,) with (n, 4)."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    area, areas = np.prod(box[2:] - box[:2]), np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    smaller = np.maximum(np.minimum(area, areas), 1e-9)
+    return shared / np.maximum(area + areas - shared, 1e-9), shared / smaller
+
+
+def keep_distinct(boxes: Floats, scores: Floats, most_iou: float = 0.5) -> list[int]:
+    """
+    Return which boxes (n, 4), best first, are not duplicates of a better one.
+
+    A box nearly inside a clearly better one is a part of that body, not another person.
+    """
+    kept: list[int] = []
+    for i, box in enumerate(boxes):
+        iou, inside = overlaps(box, boxes[kept])
+        part = (inside > 0.85) & (scores[i] < 0.6 * scores[kept])
+        if not ((iou > most_iou) | part).any():
+            kept.append(i)
+    return kept
+
+
+def to_boxes(corners: Floats, scores: Floats) -> list[Box]:
+    """Return corners (n, 4) and scores (n,) as boxes."""
+    return [
+        Box((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, score)
+        for (left, top, right, bottom), score in zip(
+            corners.tolist(), scores.tolist(), strict=True
+        )
+    ]
