@@ -1,4 +1,4 @@
-# make demo  the whole ROS graph on a clip; VIDEO=file CAMERA=calibration.yaml RATE=hz are optional
+# make demo  the whole ROS graph on a clip; VIDEO=file CAMERA=calibration.yaml RATE=speed are optional
 # make test  the test suite; ARGS='-k word' goes to pytest
 # make lint  style, types, spelling
 # make clean removes everything that these made

@@ -35,8 +35,8 @@ setup(
     version=PACKAGE.findtext('version'),
     description=' '.join(PACKAGE.findtext('description', '').split()),
     license='Apache-2.0',
-    # With this line `pip install -e` puts this folder on the path; without, it adds an import hook,
-    # which Python asks only after it has taken the installed messages for the whole package.
+    # With this line `pip install -e` puts this folder on the path; without, an import
+    # hook, which Python asks only after it has taken the installed messages for the whole package.
     package_dir={'': '.'},
     python_requires='>=3.10',
     packages=find_packages(include=['diffpose_ros', 'diffpose_ros.*']),

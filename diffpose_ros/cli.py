@@ -11,6 +11,7 @@ COMMANDS = {
     ('evaluate', 'images2d'): ('diffpose_ros.evaluate.images2d', '2D estimator on photographs'),
     ('evaluate', 'mocap'): ('diffpose_ros.evaluate.mocap', 'lifter on motion capture'),
     ('evaluate', 'detector'): ('diffpose_ros.evaluate.detector', 'person detector on frames'),
+    ('evaluate', 'posetrack'): ('diffpose_ros.evaluate.posetrack', 'by the rules of PoseTrack'),
     ('train', 'video2d'): ('diffpose_ros.train.video2d', 'train the 2D estimator'),
     ('train', 'lift3d'): ('diffpose_ros.train.lift3d', 'train the lifter'),
     ('train', 'detector'): ('diffpose_ros.train.detector', 'train the person detector'),

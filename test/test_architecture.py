@@ -11,8 +11,8 @@ SOURCES = sorted(PACKAGE.rglob('*.py'))
 NAMES = [str(path.relative_to(PACKAGE.parent)) for path in SOURCES]
 ROS = ('rclpy', 'rcl_interfaces', 'tf2', 'tf_transformations', 'cv_bridge', 'message_filters')
 ROS_TOOLS = ('launch', 'ament_index_python', 'rosbag2_py', 'builtin_interfaces', 'rosidl_')
-# core/ has two floors: these nouns at the bottom of the house, the rest above both models
-NOUNS = ('skeleton', 'people', 'camera', 'crop', 'clip', 'config')
+# core/ has two floors: these at the bottom of the house, the rest above both models
+NOUNS = ('skeleton', 'people', 'camera', 'crop', 'clip', 'config', 'checkpoint', 'share')
 FLOORS = {
     'core': 0,
     'diffusion': 1,
@@ -128,7 +128,8 @@ def test_the_ros_rule_sees_what_it_should(tmp_path, monkeypatch, line, expected)
 
 @every_source
 def test_no_file_is_longer_than_300_lines(path):
-    assert len(path.read_text().splitlines()) <= 300
+    lines = len(path.read_text().splitlines())
+    assert lines <= 300
 
 
 @every_source

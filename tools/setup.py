@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / '.venv'
@@ -43,14 +44,23 @@ def main() -> None:
     parser.add_argument('--dev', action='store_true', help='also install what the tests need')
     args = parser.parse_args()
     os.environ.pop('_ROS_WHEELS_BOOTSTRAP_COMPLETE', None)  # of another .venv, if set
-    with open(__file__) as lock:  # a second run at the same time waits for the first
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(__file__) as lock:
+        take(lock)
         make_venv()
         step('packages', packages_key(), install_packages)
         step('library', hash_of(ROOT / 'setup.py', ROOT / 'package.xml'), install_library)
         step('messages', messages_key(), build_messages)
         if args.dev:
             step('dev', hash_of(*requirement_files('dev')), install_dev)
+
+
+def take(lock: TextIO) -> None:
+    """Let a second run at the same time wait for the first."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        report('setup: waiting for another set-up of this checkout ...')
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def fail(message: str) -> None:
@@ -78,7 +88,8 @@ def packages_key() -> str:
 
 def messages_key() -> str:
     sources = [ROOT / 'CMakeLists.txt', ROOT / 'package.xml', *sorted((ROOT / 'msg').glob('*'))]
-    return hash_of(packages_key(), *(str(p) for p in sources), *sources)
+    ros = [REQUIREMENTS / 'jazzy.txt', REQUIREMENTS / 'jazzy-constraints.txt']
+    return hash_of(*(str(path) for path in sources), *sources, *ros)
 
 
 def step(name: str, key: str, action) -> None:

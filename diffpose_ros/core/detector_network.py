@@ -80,6 +80,10 @@ class DetectorNetwork(nn.Module):
         returns  (B, h/8, w/8)       logit of being a centre
                  (B, 4, h/8, w/8)    left, top, right, bottom in network pixels
         """
+        return self.answer(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the cells know: (B, neck, h/8, w/8) of images (B, 3, h, w)."""
         x, levels = images - 0.5, []
         for stage in self.stages:
             x = stage(x)
@@ -87,7 +91,11 @@ class DetectorNetwork(nn.Module):
         *finer, top = (lat(x) for lat, x in zip(self.laterals, levels[2:], strict=True))
         for level, merge in zip(reversed(finer), self.merges, strict=True):
             top = F.relu(merge(level + F.interpolate(top, scale_factor=2.0)))
-        out = self.head(top)
+        return top
+
+    def answer(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and boxes as forward does, from features (B, neck, h/8, w/8)."""
+        out = self.head(features)
         return out[:, 0], boxes_of_cells(out[:, 1:])
 
     def fold(self) -> None:

@@ -86,15 +86,19 @@ class Lifter:
             torch.from_numpy(np.ascontiguousarray(present)).to(self._device),
             self.past,
         )
-        poses, spread = self._run(observation, steps, hypotheses)
-        mean = poses.mean(axis=1)
-        return LiftedPose(poses, mean, self._calibration.covariance(poses, spread))
+        poses, spread, image = self._run(observation, steps, hypotheses)
+        covariance = self._calibration.covariance(poses, spread, image)
+        return LiftedPose(poses, poses.mean(axis=1), covariance)
 
     @torch.inference_mode()
-    def _run(self, observation: Observation, steps: int, hypotheses: int) -> tuple[Floats, Floats]:
+    def _run(
+        self, observation: Observation, steps: int, hypotheses: int
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return poses, predicted spread and error of the 2D estimate, see Calibration."""
         component, z = self._start(hypotheses)
         states, context = self._model.hypotheses(observation, component, z, steps)
-        return states[..., 2:].double().cpu().numpy(), context.spread.double().cpu().numpy()
+        image = self._model.image_covariance(observation, context)
+        return to_numpy(states[..., 2:]), to_numpy(context.spread), to_numpy(image)
 
     def _start(self, hypotheses: int) -> tuple[Tensor, Tensor]:
         if hypotheses not in self._noise:
@@ -103,3 +107,8 @@ class Lifter:
 
     def _tensor(self, array: Floats) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
+
+
+def to_numpy(tensor: Tensor) -> Floats:
+    """Return the values as float64."""
+    return tensor.double().cpu().numpy()

@@ -9,6 +9,7 @@ All offsets below are from that centre, so the forward process is an ordinary on
 B windows, N hypotheses, J joints, C channels
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import GaussianMixture
 from diffpose_ros.diffusion.schedule import DiffusionSchedule, sample
 from diffpose_ros.lift3d.context import Context, ContextEncoder, STATE
+from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.graph import GraphNetwork
 from diffpose_ros.lift3d.observation import Observation
 import torch
@@ -75,6 +77,7 @@ class LiftModel(nn.Module):
         self.config = config
         c, D = config, 3 * len(BODY)
         self.schedule = DiffusionSchedule.cosine(c.K)
+        self._folded: FoldedNetwork | None = None
         self.context = ContextEncoder(
             c.past,
             c.future,
@@ -144,7 +147,7 @@ class LiftModel(nn.Module):
         t       (R,) or (1,)    steps
         """
         out = self.denoiser(torch.cat([4 * offset, given], dim=-1), t) / 4
-        return out - out[:, HIP, None] * out.new_tensor([0, 0, 1, 1, 1])
+        return hip_at_origin(out)
 
     @torch.no_grad()
     def hypotheses(
@@ -164,12 +167,41 @@ class LiftModel(nn.Module):
         if steps == 0:
             return start.center[:, None].repeat(1, N, 1, 1), context
         mu_G, eps_G = self.offsets(start, component.repeat(B), z.repeat(B, 1, 1))
-        given = self.given(start, context).repeat_interleave(N, dim=0)
+        predict = self._predictor(self.given(start, context), N)
 
         def denoise(y: Tensor, t: int) -> Tensor:
-            return self.denoise(mu_G + y, given, y.new_tensor([t])) - mu_G
+            return predict(mu_G + y, t) - mu_G
 
         # Without the shift by mu_G the process is an ordinary one; alpha_K is not exactly 0.
         y = sample(denoise, eps_G, self.schedule, self.schedule.steps(steps))
         offset = (mu_G + y).view(B, N, *z.shape[1:])
         return start.center[:, None] + offset, context
+
+    def image_covariance(self, observation: Observation, context: Context) -> Tensor:
+        """Return the error of the 2D estimate of joint and hip together, (B, J, 2, 2), m^2."""
+        factor = self.start(observation, context).uv_factor
+        covariance = factor @ factor.transpose(-1, -2)
+        spread = context.state - context.state.mean(dim=1, keepdim=True)
+        units, metres = (spread[..., a:b].square().sum(dim=(1, 2)) for a, b in ((0, 2), (2, 4)))
+        scale = (metres / units.clamp(min=1e-6))[:, None, None, None]  # metres per unit, squared
+        return scale * (covariance + covariance[:, HIP, None])
+
+    def _predictor(self, given: Tensor, N: int) -> Callable[[Tensor, int], Tensor]:
+        """Return the function that denoises N offsets per window; folded on first use."""
+        if self.training or given.requires_grad:
+            raise RuntimeError('poses are drawn in eval mode; call model.eval()')
+        if self._folded is None:
+            self._folded = FoldedNetwork(self.denoiser)
+        folded = self._folded
+        known = folded.given(given).repeat_interleave(N, dim=1)
+        return lambda offset, t: hip_at_origin(folded(4 * offset, t, known) / 4)
+
+    def train(self, mode: bool = True) -> 'LiftModel':
+        """Forget what was folded, since the weights may change."""
+        self._folded = None
+        return super().train(mode)
+
+
+def hip_at_origin(offset: Tensor) -> Tensor:
+    """Return offsets (..., J, 5) whose x, y, z at the hip are 0."""
+    return offset - offset[..., HIP, None, :] * offset.new_tensor([0, 0, 1, 1, 1])

@@ -10,12 +10,12 @@ of joints that do not fit. The size of the body is a prior, so its uncertainty g
 from dataclasses import dataclass
 
 from diffpose_ros.core.people import check_shape
+from diffpose_ros.lift3d.calibration import SIZE_DEVIATION
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-SIZE_DEVIATION = 0.05  # of adult body size about the mean, so of the distance
 NEAREST_M = 0.2
 ROUNDS = 5
 HUBER = 2.0  # deviations from which an equation counts less

@@ -6,6 +6,7 @@ from typing import Any
 
 from diffpose_ros.video2d.layers import conv_bn
 from torch import nn, Tensor
+from torch.nn import functional
 
 STRIDE = 16
 VIT_B16 = 'vit_b16'
@@ -13,20 +14,18 @@ COMPACT = 'compact'
 BACKBONES = (COMPACT, VIT_B16)
 
 
-class MixBlock(nn.Module):
-    """Residual: look around within each channel (5x5), then mix the channels (1x1, 1x1)."""
+class Residual(nn.Module):
+    """Two 3x3 convolutions around a skip connection, the basic block of ResNet."""
 
-    def __init__(self, channels: int, expansion: int = 2) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.mix = nn.Sequential(
-            conv_bn(channels, channels, 5, groups=channels, relu=False),
-            conv_bn(channels, expansion * channels, 1),
-            conv_bn(expansion * channels, channels, 1, relu=False),
+        self.path = nn.Sequential(
+            conv_bn(channels, channels, 3), conv_bn(channels, channels, 3, relu=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x (N, C, h, w) refined."""
-        return x + self.mix(x)
+        return functional.relu(x + self.path(x))
 
 
 class CompactBackbone(nn.Module):
@@ -40,11 +39,11 @@ class CompactBackbone(nn.Module):
     def __init__(self, widths: Sequence[int], depths: Sequence[int]) -> None:
         super().__init__()
         self.channels = widths[-1]
-        layers: list[nn.Module] = [conv_bn(3, widths[0] // 3, 3, stride=2)]
-        before = widths[0] // 3
+        before = widths[0] // 2
+        layers: list[nn.Module] = [conv_bn(3, before, 3, stride=2)]
         for width, depth in zip(widths, depths, strict=True):
             layers.append(conv_bn(before, width, 3, stride=2))
-            layers += [MixBlock(width) for _ in range(depth)]
+            layers += [Residual(width) for _ in range(depth)]
             before = width
         self.layers = nn.Sequential(*layers)
 

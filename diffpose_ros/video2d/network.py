@@ -1,6 +1,7 @@
 """The whole 2D network: configuration and assembly."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 from diffpose_ros.core.skeleton import Skeleton, SKELETONS
@@ -14,6 +15,7 @@ from diffpose_ros.video2d.backbone import (
 )
 from diffpose_ros.video2d.decoder import PoseDecoder
 from diffpose_ros.video2d.heatmap import HEAT_STRIDE
+from diffpose_ros.video2d.layers import GridPosition
 from diffpose_ros.video2d.strl import SpatioTemporalLearner
 import torch
 from torch import nn, Tensor
@@ -27,13 +29,13 @@ class NetworkConfig:
     """What fixes the shape of the network; stored in the checkpoint."""
 
     skeleton: str = 'posetrack_15'
-    crop_size: tuple[int, int] = (144, 192)  # columns, rows
+    crop_size: tuple[int, int] = (96, 128)  # columns, rows
     past: int = 2  # earlier frames in the window
     future: int = 2  # later frames in the window
     backbone: str = COMPACT
     pretrained: str = ''  # published ViTPose weights to start from, only for the ViT
     widths: tuple[int, int, int] = (48, 96, 192)  # of the compact backbone
-    depths: tuple[int, int, int] = (2, 4, 8)
+    depths: tuple[int, int, int] = (2, 2, 2)
     dim: int = 128  # channels of F
     strl_layers: int = 2
     decoder_layers: int = 2  # of the transformer at the lowest scale
@@ -123,6 +125,17 @@ class PoseNetwork(nn.Module):
     def forward(self, x_t: Tensor, F: Tensor, t: Tensor) -> Tensor:
         """Return clean heatmaps (B, J, rows, columns), about 0 to 1; t (B,) steps."""
         return self.decoder(x_t, self.decoder.scales(F), t)
+
+
+def at_size(network: PoseNetwork, crop_size: tuple[int, int]) -> PoseNetwork:
+    """Return a copy of the network for crops of another size: its grids of positions resized."""
+    network = copy.deepcopy(network)
+    network.config = replace(network.config, crop_size=crop_size)
+    columns, rows = (n // STRIDE for n in crop_size)
+    for module in network.modules():
+        if isinstance(module, GridPosition):
+            module.weight = nn.Parameter(module(rows, columns).detach().clone(), False)
+    return network
 
 
 def make_backbone(config: NetworkConfig) -> CompactBackbone | VitBackbone:

@@ -8,7 +8,9 @@ from diffpose_ros.lift3d.calibration import (
     Calibration,
     CHI2_3,
     fit_calibration,
+    FLOOR_M,
     hypothesis_covariance,
+    SIZE_DEVIATION,
     squared_mahalanobis,
 )
 from diffpose_ros.lift3d.context import ContextEncoder
@@ -127,11 +129,20 @@ def test_fitted_calibration_covers_nine_of_ten():
     random = np.random.default_rng(0)
     spread = random.uniform(0.03, 0.1, size=(4000, J, 3))
     truth = 1.7 * spread * random.normal(size=spread.shape)
-    poses = np.zeros((4000, 1, J, 3))
-    calibration = fit_calibration(poses, spread, truth)
+    poses, image = np.zeros((4000, 1, J, 3)), np.zeros((4000, J, 2, 2))
+    calibration = fit_calibration(poses, spread, image, truth)
     np.testing.assert_allclose(calibration.missing, 1.7**2, rtol=0.1)
-    squared = squared_mahalanobis(truth, calibration.covariance(poses, spread))
+    covariance = calibration.covariance(poses, spread, image)
+    squared = squared_mahalanobis(truth, covariance)
     assert (squared < CHI2_3[0.9]).mean() == pytest.approx(0.9, abs=0.005)
+
+
+def test_covariance_holds_body_size_along_the_joint_and_image_noise_across():
+    pose = np.tile([0.0, 0.0, 1.0], (1, 1, J, 1))
+    image = np.tile(np.diag([0.04, 0.01]), (1, J, 1, 1))
+    covariance = Calibration(np.zeros(J)).covariance(pose, np.ones((1, J, 3)), image)
+    expected = np.diag([0.04, 0.01, SIZE_DEVIATION**2]) + FLOOR_M**2 * np.eye(3)
+    np.testing.assert_allclose(covariance[0, 5], expected)
 
 
 def test_calibration_survives_the_manifest():

@@ -1,0 +1,117 @@
+"""
+`diffpose benchmark lift3d`: how long the lifter takes, against what the machine could do.
+
+The peak is measured on the spot with one large matrix product. FLOPs count two per multiply-add.
+"""
+
+import argparse
+from collections.abc import Callable
+import json
+import logging
+from pathlib import Path
+import time
+from typing import Any
+
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.lift3d.folded import FoldedNetwork
+from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.lift3d.released import released_denoiser, SCHEDULE
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+log = logging.getLogger(__name__)
+
+WARM_UP, RUNS = 3, 20
+PEAK_SIZE = 1024
+
+
+def median_ms(work: Callable[[], Any]) -> float:
+    """Return the median time of a function in ms."""
+    for _ in range(WARM_UP):
+        work()
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return 1000 * float(np.median(times))
+
+
+def flops(work: Callable[[], Any]) -> int:
+    """Return the floating-point operations of a function's matrix products."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def peak_gflops() -> float:
+    """Return what a large matrix product reaches."""
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
+    return 2 * PEAK_SIZE**3 / median_ms(lambda: a @ a) / 1e6
+
+
+def lifter_work(lifter: Lifter, B: int, N: int, K: int) -> Callable[[], Any]:
+    """Return the lifting of B people, causal windows."""
+    T, J = lifter.past + 1 + lifter.future, len(H36M_17.joints)
+    rays = 0.1 * np.random.default_rng(0).normal(size=(B, T, J, 2))
+    present = np.tile(np.arange(T) <= lifter.past, (B, 1))
+    covariance, score = np.zeros((B, T, J, 2, 2)), np.ones((B, T, J))
+    return lambda: lifter.lift(rays, covariance, score, present, K, N)
+
+
+def released_work(B: int, N: int, K: int) -> Callable[[], Any]:
+    """Return the published sampler with random weights, five or K steps over the whole chain."""
+    network = FoldedNetwork(released_denoiser())
+    state = torch.randn(B * N, len(H36M_17.joints), 5)
+    steps = SCHEDULE.strided_steps(K, len(SCHEDULE) - 1)
+
+    @torch.inference_mode()
+    def work() -> torch.Tensor:
+        x = state
+        for t, t_next in steps:
+            x = SCHEDULE.ddim_step(x, SCHEDULE.predict_x_0(x, network(x, t), t), t, t_next)
+        return x
+
+    return work
+
+
+def measure(work: Callable[[], Any], peak: float) -> dict[str, float]:
+    """Return time, operations and the share of the peak."""
+    ms, count = median_ms(work), flops(work)
+    return {'ms': ms, 'gflop': count / 1e9, 'share_of_peak': count / ms / 1e6 / peak}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `diffpose benchmark lift3d`."""
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--checkpoint', default='lift3d_default')
+    parser.add_argument('--people', type=int, nargs='+', default=[1, 8])
+    parser.add_argument('--hypotheses', type=int, nargs='+', default=[1, 5])
+    parser.add_argument('--steps', type=int, nargs='+', default=[2, 5])
+    parser.add_argument('--threads', type=int, default=2)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure all combinations."""
+    torch.set_num_threads(args.threads)
+    lifter = Lifter.from_checkpoint(
+        load_checkpoint(args.checkpoint, 'lift3d'), torch.device('cpu')
+    )
+    peak = peak_gflops()
+    rows = [
+        {'model': model, 'people': B, 'hypotheses': N, 'steps': K, **measure(work, peak)}
+        for B in args.people
+        for N in args.hypotheses
+        for K in args.steps
+        for model, work in (
+            (args.checkpoint, lifter_work(lifter, B, N, K)),
+            ('released denoiser', released_work(B, N, K)),
+        )
+    ]
+    result = {'peak_gflops': peak, 'threads': args.threads, 'rows': rows}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=2) + '\n')
+    log.info('%s', result)
+    return 0

@@ -1,0 +1,204 @@
+"""
+The whole pipeline on a video with known joints: what a robot would get, measured.
+
+A labelled person counts as found when a skeleton is assigned to it (Hungarian, mean 2D distance)
+no farther away than the person's torso is long. PCK counts the joints of people who were not
+found as wrong; distances are means over the people found.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+import json
+from pathlib import Path
+import time
+from typing import Any
+
+from diffpose_ros.core.camera import Camera
+from diffpose_ros.core.checkpoint import write_atomically
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.people import Frame, FrameResult, Person
+from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.evaluate.coverage import coverage
+from diffpose_ros.evaluate.mpjpe import mpjpe, p_mpjpe
+from diffpose_ros.evaluate.pck import correct_joints, torso_length
+from diffpose_ros.offline.video import VideoReader
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from tqdm import tqdm
+
+Floats = NDArray[np.floating]
+
+LIMBS = H36M_17.index(
+    *(
+        f'{side}_{joint}'
+        for side in 'lr'
+        for joint in 'hip knee ankle shoulder elbow wrist'.split()
+    )
+)
+QUANTILES = (0.5, 0.68, 0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class ClipLabels:
+    """
+    Truth of a video.
+
+    joints_px  (F, P, 17, 2)  pixels
+    joints_m   (F, P, 17, 3)  metres, camera's optical frame
+    """
+
+    joints_px: Floats
+    joints_m: Floats
+    K: Floats
+    distortion: Floats
+    fps: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """A labelled person and the skeleton that was assigned to it, None = not found."""
+
+    label: int
+    truth_px: Floats
+    truth_m: Floats
+    person: Person | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('--video', type=Path, required=True)
+    parser.add_argument('--labels', type=Path, required=True, help='NPZ: joints_px, joints_cam_m')
+    parser.add_argument('--out', type=Path, required=True, help='JSON with the figures')
+    parser.add_argument('--steps', type=int, default=1, help='denoising steps of the 2D model')
+    parser.add_argument('--ensembles', type=int, default=1, help='noise sets of the 2D model')
+    parser.add_argument('--lift-steps', type=int, default=2, help='denoising steps of the lifter')
+    parser.add_argument('--hypotheses', type=int, default=5, help='3D poses per person')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate one clip and write the figures."""
+    labels = read_labels(args.labels)
+    config = PipelineConfig()
+    inference = replace(
+        config.inference,
+        steps=args.steps,
+        ensembles=args.ensembles,
+        lift_steps=args.lift_steps,
+        hypotheses=args.hypotheses,
+    )
+    pipeline = PosePipeline.from_config(replace(config, inference=inference))
+    pipeline.warm_up()
+    start = time.perf_counter()
+    results = list(follow(pipeline, args.video, labels))
+    fps = len(results) / (time.perf_counter() - start)
+    report = {**measure(results, labels), 'fps': fps}
+    write_atomically(args.out, (json.dumps(report, indent=2) + '\n').encode())
+    return 0
+
+
+def read_labels(path: Path) -> ClipLabels:
+    """Read a label file; raise ValueError when it lacks something."""
+    with np.load(path) as data:
+        missing = {'joints_px', 'joints_cam_m', 'K', 'dist', 'fps'} - set(data.files)
+        if missing:
+            raise ValueError(f'{path} lacks {sorted(missing)}; see the format in docs')
+        if 'joint_names' in data and tuple(data['joint_names']) != H36M_17.joints:
+            raise ValueError(f'{path} has joints {list(data["joint_names"])}; give H36M_17 order')
+        px, metres = data['joints_px'], data['joints_cam_m']
+        if px.ndim == 3:  # one person
+            px, metres = px[:, None], metres[:, None]
+        return ClipLabels(px, metres, data['K'], data['dist'], float(data['fps']))
+
+
+def follow(pipeline: PosePipeline, video: Path, labels: ClipLabels) -> Iterator[FrameResult]:
+    """Run the pipeline over the labelled frames of a video."""
+    frames = tqdm(VideoReader(video), total=len(labels.joints_px), unit='frame')
+    for (_, image), i in zip(frames, range(len(labels.joints_px)), strict=False):
+        height, width = image.shape[:2]
+        camera = Camera(labels.K, width, height, labels.distortion)
+        yield pipeline.step(Frame(image, round(i * 1e9 / labels.fps), camera))
+
+
+def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any]:
+    """Return the figures of a clip; the keys say what and in which unit."""
+    matches = [
+        match
+        for result, px, metres in zip(results, labels.joints_px, labels.joints_m, strict=False)
+        for match in assign_people(result.people, px, metres)
+    ]
+    found = [match for match in matches if match.person is not None]
+    figures: dict[str, Any] = {
+        'frames': len(results),
+        'people': len(matches),
+        'detection_rate': len(found) / max(len(matches), 1),
+        'id_switches': count_id_switches(found),
+        'pck': pck_of(matches, LIMBS),
+        'pck_17': pck_of(matches, list(range(17))),
+    }
+    return {**figures, **distances(found)} if found else figures
+
+
+def assign_people(people: Sequence[Person], px: Floats, metres: Floats) -> list[Match]:
+    """Pair labelled people with the skeletons nearest in the image."""
+    labelled = [i for i in range(len(px)) if np.isfinite(px[i]).all()]
+    torso = torso_length(px, H36M_17)
+    posed = [person for person in people if person.pose2d is not None]
+    cost = np.full((len(labelled), len(posed)), 1e9)
+    for row, i in enumerate(labelled):
+        for column, person in enumerate(posed):
+            assert person.pose2d is not None
+            distance = np.linalg.norm(person.pose2d.xy[LIMBS] - px[i, LIMBS], axis=1).mean()
+            cost[row, column] = distance if distance <= torso[i] else 1e9
+    rows, columns = linear_sum_assignment(cost)
+    chosen = {r: c for r, c in zip(rows, columns, strict=True) if cost[r, c] < 1e9}
+    return [
+        Match(i, px[i], metres[i], posed[chosen[row]] if row in chosen else None)
+        for row, i in enumerate(labelled)
+    ]
+
+
+def pck_of(matches: Sequence[Match], joints: list[int]) -> float:
+    """Return the share of joints within a fifth of the torso; unfound people count as wrong."""
+    nobody = np.full((len(H36M_17.joints), 2), np.nan)
+    predicted = [m.person.pose2d.xy if m.person and m.person.pose2d else nobody for m in matches]
+    if not matches:
+        return 0.0
+    truth = np.stack([match.truth_px for match in matches])
+    return float(correct_joints(np.stack(predicted), truth, H36M_17)[:, joints].mean())
+
+
+def distances(found: Sequence[Match]) -> dict[str, float]:
+    """Return errors and coverage over the people found."""
+    poses = [match.person.pose3d for match in found]  # type: ignore[union-attr]
+    bodies = np.stack([pose.xyz for pose in poses])  # type: ignore[union-attr]
+    truth = np.stack([match.truth_m for match in found])
+    total = np.stack([pose.covariance for pose in poses])  # type: ignore[union-attr]
+    root = np.stack([pose.root_covariance for pose in poses])  # type: ignore[union-attr]
+    pixels = np.stack([match.person.pose2d.xy for match in found])  # type: ignore[union-attr]
+    error_px = np.linalg.norm(pixels - np.stack([match.truth_px for match in found]), axis=-1)
+    relative, true_relative = bodies - bodies[:, :1], truth - truth[:, :1]
+    shape = total[:, 1:] - root[:, None]  # the hip has no error relative to itself
+    return {
+        'error_px': float(np.mean(error_px[:, LIMBS])),
+        'mpjpe_mm': 1000 * mpjpe(relative, true_relative),
+        'p_mpjpe_mm': 1000 * p_mpjpe(relative, true_relative),
+        'mpjpe_limbs_mm': 1000 * mpjpe(relative[:, LIMBS], true_relative[:, LIMBS]),
+        'p_mpjpe_limbs_mm': 1000 * p_mpjpe(relative[:, LIMBS], true_relative[:, LIMBS]),
+        'hip_error_mm': 1000 * float(np.linalg.norm(bodies[:, 0] - truth[:, 0], axis=1).mean()),
+        **{f'coverage_{100 * q:.0f}': coverage(bodies - truth, total, q) for q in QUANTILES},
+        'coverage_90_root_relative': coverage((relative - true_relative)[:, 1:], shape, 0.9),
+    }
+
+
+def count_id_switches(found: Sequence[Match]) -> int:
+    """Count how often a labelled person is found under another id than the time before."""
+    last: dict[int, str] = {}
+    switches = 0
+    for match in found:
+        assert match.person is not None
+        switches += last.get(match.label, match.person.track_id) != match.person.track_id
+        last[match.label] = match.person.track_id
+    return switches

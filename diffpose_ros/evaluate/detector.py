@@ -1,0 +1,138 @@
+"""
+The person detector on held-out pictures, or on a video with known joints.
+
+A detection is right when it overlaps a labelled body that no better detection took with an
+intersection over union above 0.5. In the pictures only one person each is labelled: detections of
+the others count as wrong, so the true precision is higher than the figure.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import time
+
+from diffpose_ros.core.checkpoint import load_checkpoint, write_atomically
+from diffpose_ros.core.config import DetectorConfig
+from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
+from diffpose_ros.core.people import Box
+from diffpose_ros.offline.video import VideoReader
+from diffpose_ros.train.frames import Frames
+from diffpose_ros.train.stills import TEST, VALIDATION
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from tqdm import tqdm
+
+Floats = NDArray[np.floating]
+LEAST_IOU = 0.5
+FOLD = {'test': TEST, 'validation': VALIDATION}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What was found in one picture.
+
+    scores  (n,)  of the detections, best first
+    right   (n,)  whether each found a labelled body
+    people  labelled bodies
+    ms      time of the detection
+    """
+
+    scores: Floats
+    right: NDArray[np.bool_]
+    people: int
+    ms: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('--model', default='detector_compact', help='name or .safetensors file')
+    parser.add_argument('--images', type=Path, help='folder that holds lsp_extended_frames.tar')
+    parser.add_argument('--fold', choices=FOLD, default='test', help='which held-out pictures')
+    parser.add_argument('--video', type=Path, help='instead of --images, with --labels')
+    parser.add_argument('--labels', type=Path, help='NPZ with joints_px of every frame')
+    parser.add_argument('--threads', type=int, default=2, help='processor threads of the network')
+    parser.add_argument('--out', type=Path, required=True, help='JSON with the figures')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, and write the figures."""
+    if (args.images is None) == (args.video is None) or bool(args.video) != bool(args.labels):
+        raise ValueError('give either --images, or --video and --labels')
+    torch.set_num_threads(args.threads)
+    checkpoint = load_checkpoint(args.model, 'detector')
+    detector = PersonDetector.from_checkpoint(checkpoint, torch.device('cpu'))
+    detector.warm_up()
+    pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
+    outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
+    report = {'model': checkpoint.model_id, **measure(outcomes)}
+    write_atomically(args.out, (json.dumps(report, indent=2) + '\n').encode())
+    return 0
+
+
+def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
+    """Yield held-out pictures (H, W, 3) and the corners of their labelled body."""
+    frames = Frames(folder, FOLD[fold])
+    for i in range(len(frames)):
+        yield frames[i].image, [body_corners(frames[i].points)]
+
+
+def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
+    """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
+    with np.load(labels) as data:
+        joints = data['joints_px']
+    joints = joints[:, None] if joints.ndim == 3 else joints  # one person
+    for (_, image), people in zip(VideoReader(video), joints, strict=False):
+        yield image, [body_corners(one) for one in people if np.isfinite(one).all()]
+
+
+def look(detector: PersonDetector, image: NDArray[np.uint8], bodies: list[Floats]) -> Outcome:
+    """Detect in one picture and compare."""
+    start = time.perf_counter()
+    boxes = detector.detect(image)
+    ms = 1000 * (time.perf_counter() - start)
+    scores = np.array([box.score for box in boxes])
+    return Outcome(scores, rightness(boxes, bodies), len(bodies), ms)
+
+
+def rightness(boxes: Sequence[Box], bodies: Sequence[Floats]) -> NDArray[np.bool_]:
+    """Return which boxes, best first, find a body (4,) that no earlier one found."""
+    left = list(bodies)
+    right = np.zeros(len(boxes), bool)
+    for i, box in enumerate(boxes):
+        iou = overlaps(box.corners, np.array(left).reshape(-1, 4))[0]
+        if iou.max(initial=0) > LEAST_IOU:
+            right[i] = True
+            del left[int(iou.argmax())]
+    return right
+
+
+def measure(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return the figures; precision, recall and false alarms at the default threshold."""
+    threshold = DetectorConfig().score_threshold
+    scores = np.concatenate([outcome.scores for outcome in outcomes])
+    right = np.concatenate([outcome.right for outcome in outcomes])
+    people = sum(outcome.people for outcome in outcomes)
+    counted = scores >= threshold
+    return {
+        'pictures': len(outcomes),
+        'people': people,
+        'threshold': threshold,
+        'precision': float(right[counted].mean()) if counted.any() else 0.0,
+        'recall': float(right[counted].sum() / max(people, 1)),
+        'false_per_picture': float((~right[counted]).sum() / max(len(outcomes), 1)),
+        'ap_50': average_precision(scores, right, people),
+        'ms_per_picture': float(np.median([outcome.ms for outcome in outcomes])),
+    }
+
+
+def average_precision(scores: Floats, right: NDArray[np.bool_], people: int) -> float:
+    """Return the area under the precision envelope over recall (all points, PASCAL VOC 2010)."""
+    order = np.argsort(-scores, kind='stable')
+    found = np.cumsum(right[order])
+    precision = found / np.arange(1, len(found) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(envelope[right[order]].sum() / max(people, 1))

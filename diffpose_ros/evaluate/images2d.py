@@ -1,0 +1,131 @@
+"""`diffpose evaluate images2d`: the 2D estimator on labelled photographs."""
+
+import argparse
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import time
+
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.crop import Crop
+from diffpose_ros.core.people import Box
+from diffpose_ros.evaluate import pck
+from diffpose_ros.train.stills import FOLDS, People, read_people, TEST, VALIDATION
+from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from tqdm import tqdm
+
+BATCH = 32
+FOLD_NUMBERS = {'test': TEST, 'validation': VALIDATION}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """
+    What the estimator says of N people, in pixels of their pictures.
+
+    xy               (N, J, 2)
+    covariance       (N, J, 2, 2)
+    crop_covariance  (N, J, 2, 2)  the same in pixels of the crop
+    score            (N, J)
+    seconds          spent in the estimator
+    """
+
+    xy: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    crop_covariance: NDArray[np.float64]
+    score: NDArray[np.float64]
+    seconds: float
+
+
+def predict(
+    estimator: VideoEstimator,
+    people: People,
+    steps: int,
+    ensembles: int,
+    batch: int = BATCH,
+    quiet: bool = True,
+) -> Predictions:
+    """Run the estimator on each person's crop: the tight box of the labelled joints x 1.25."""
+    parts, seconds = [], 0.0
+    for start in tqdm(range(0, len(people), batch), disable=quiet):
+        rows = range(start, min(start + batch, len(people)))
+        crops = [
+            Crop.around(Box.around(people.xy[i][people.labelled[i]]), estimator.crop_size)
+            for i in rows
+        ]
+        cuts = np.stack(
+            [crop.cut(people.pictures[i]) for crop, i in zip(crops, rows, strict=True)]
+        )
+        began = time.perf_counter()
+        pose = estimate_single(estimator, cuts, steps, ensembles)
+        seconds += time.perf_counter() - began
+        parts += [
+            (crop.to_image(xy), crop.covariance_to_image(covariance), covariance, score)
+            for crop, xy, covariance, score in zip(
+                crops, pose.xy, pose.covariance, pose.score, strict=True
+            )
+        ]
+    return Predictions(*(np.stack(column) for column in zip(*parts, strict=True)), seconds)
+
+
+def estimate_single(
+    estimator: VideoEstimator, cuts: NDArray[np.uint8], steps: int, ensembles: int
+) -> Pose2DBatch:
+    """Return the poses in single pictures: windows in which only the key frame is there."""
+    features = estimator.features(cuts)
+    slots = estimator.past + 1 + estimator.future
+    window = features.new_zeros(len(cuts), slots, *features.shape[1:])
+    window[:, estimator.past] = features
+    present = torch.zeros(len(cuts), slots, dtype=torch.bool)
+    present[:, estimator.past] = True
+    return estimator.estimate(window, present, steps, ensembles)
+
+
+def measure(people: People, predictions: Predictions) -> dict:
+    """Return PCK@0.2 over all labelled joints, by joint, and the calibration of the scores."""
+    counted = pck.countable(people.labelled, people.skeleton)
+    truth, labelled = people.xy[counted], people.labelled[counted]
+    correct = pck.correct_joints(predictions.xy[counted], truth, people.skeleton)
+    score = predictions.score[counted]
+    return {
+        'pck': float(correct[labelled].mean()),
+        'pck_per_joint': pck.per_joint(correct, labelled, people.skeleton),
+        'ece': pck.expected_calibration_error(score[labelled], correct[labelled]),
+        'people': int(counted.sum()),
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument('--images', type=Path, required=True, help='tar of pictures')
+    parser.add_argument('--labels', type=Path, required=True, help='npz of joints')
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
+    parser.add_argument('--steps', type=int, default=1, help='denoising steps')
+    parser.add_argument('--ensembles', type=int, default=1, help='noise sets')
+    parser.add_argument(
+        '--fold', choices=FOLD_NUMBERS, help='only the people whose file number falls into it'
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and write the JSON file."""
+    people = read_people(args.images, args.labels)
+    if args.fold:
+        people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
+    people = people.take(pck.countable(people.labelled, people.skeleton))
+    estimator = VideoEstimator.from_checkpoint(
+        load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
+    )
+    predictions = predict(estimator, people, args.steps, args.ensembles, quiet=False)
+    result = measure(people, predictions) | {
+        'steps': args.steps,
+        'ensembles': args.ensembles,
+        'ms_per_person': 1000 * predictions.seconds / len(people),
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=2) + '\n')
+    return 0

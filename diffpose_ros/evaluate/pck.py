@@ -1,0 +1,57 @@
+"""PCK: the share of joints found within a part of the torso's length; and its calibration."""
+
+from diffpose_ros.core.skeleton import Skeleton
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+RADIUS = 0.2  # share of the torso
+MIN_TORSO_PX = 8.0
+TORSO = ('r_shoulder', 'l_hip')
+
+
+def torso_length(truth: Floats, skeleton: Skeleton) -> NDArray[np.float64]:
+    """Return right shoulder to left hip, at least 8 px; truth (N, J, 2) in pixels, (N,)."""
+    shoulder, hip = skeleton.index(*TORSO)
+    return np.maximum(np.linalg.norm(truth[:, shoulder] - truth[:, hip], axis=-1), MIN_TORSO_PX)
+
+
+def countable(labelled: NDArray[np.bool_], skeleton: Skeleton) -> NDArray[np.bool_]:
+    """Say which people (N,) have both ends of the torso labelled (N, J)."""
+    return labelled[:, skeleton.index(*TORSO)].all(axis=1)
+
+
+def correct_joints(predicted: Floats, truth: Floats, skeleton: Skeleton) -> NDArray[np.bool_]:
+    """
+    Say which joints lie within 0.2 torso of the truth; NaN is never right.
+
+    predicted, truth  (N, J, 2)  pixels of the same image
+    returns           (N, J)
+    """
+    error = np.linalg.norm(predicted - truth, axis=-1)
+    return error <= RADIUS * torso_length(truth, skeleton)[:, None]
+
+
+def per_joint(
+    correct: NDArray[np.bool_], labelled: NDArray[np.bool_], skeleton: Skeleton
+) -> dict[str, float]:
+    """Return the share of correct ones by joint name, leaving out joints nobody labelled."""
+    return {
+        name: float(correct[labelled[:, j], j].mean())
+        for j, name in enumerate(skeleton.joints)
+        if labelled[:, j].any()
+    }
+
+
+def expected_calibration_error(score: Floats, correct: NDArray, bins: int = 10) -> float:
+    """
+    Return the mean gap between score and share of correct ones, over bins of equal width.
+
+    score    (n,)  0 to 1
+    correct  (n,)  bool
+    """
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    gap = np.bincount(place, score - correct, minlength=bins)
+    return float(np.abs(gap).sum() / count.sum())

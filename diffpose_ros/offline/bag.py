@@ -1,0 +1,111 @@
+"""Bags: rosbag2's MCAP written and read without a ROS installation."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+import shutil
+from types import TracebackType
+from typing import Any
+
+from diffpose_ros.core.share import find_shared
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
+from rosbags.typesys import get_types_from_msg, get_typestore, Stores
+from rosbags.typesys.store import Typestore
+
+FOREVER = QosTime(9223372036, 854775807)  # RMW_DURATION_INFINITE
+
+
+@cache
+def message_types() -> Typestore:
+    """Return the message definitions of ROS 2 and of this package."""
+    types: dict[str, Any] = {}
+    for path in sorted(find_shared('msg').glob('*.msg')):
+        types |= get_types_from_msg(path.read_text(), f'diffpose_ros/msg/{path.stem}')
+    store = get_typestore(Stores.ROS2_JAZZY)
+    store.register(types)
+    return store
+
+
+class BagWriter:
+    """An MCAP file of serialised messages, whole or not at all; use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.counts: dict[str, int] = {}
+        self._partial = path.with_name(f'.{path.stem}.partial')
+        self._topics: dict[str, Connection] = {}
+
+    def __enter__(self) -> 'BagWriter':
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True)
+        # the writer names the file after its folder, and the name is written into the file
+        self._folder = self._partial / self.path.stem
+        self._bag = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._bag.open()
+        return self
+
+    def add_topic(self, topic: str, type_name: str, latched: bool = False) -> None:
+        """Announce a topic; type_name as package/msg/Type, latched: kept for late subscribers."""
+        self.counts[topic] = 0
+        self._topics[topic] = self._bag.add_connection(
+            topic, type_name, typestore=message_types(), offered_qos_profiles=[_qos(latched)]
+        )
+
+    def write(self, topic: str, received_ns: int, cdr: bytes) -> None:
+        """Add one message as it came from the wire."""
+        self._bag.write(self._topics[topic], received_ns, cdr)
+        self.counts[topic] += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._bag.close()
+            if kind is None:
+                (self._folder / f'{self.path.stem}.mcap').replace(self.path)
+        finally:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+
+def read_bag(path: Path, topics: set[str]) -> Iterator[tuple[str, int, Any]]:
+    """
+    Yield topic, time of reception in ns and message of a bag, in the order of reception.
+
+    topics  names; others are passed over
+    raises  ValueError when the file is no bag
+    """
+    try:
+        with Reader(path) as bag:
+            for connection, received_ns, cdr in bag.messages():
+                if connection.topic in topics:
+                    message = message_types().deserialize_cdr(cdr, connection.msgtype)
+                    yield connection.topic, received_ns, message
+    except ReaderError as error:
+        raise ValueError(f'{path} is no readable bag ({error}); give an .mcap file') from error
+
+
+def _qos(latched: bool) -> Qos:
+    durability = QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=1 if latched else 10,
+        reliability=QosReliability.RELIABLE,
+        durability=durability,
+        deadline=FOREVER,
+        lifespan=FOREVER,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=FOREVER,
+        avoid_ros_namespace_conventions=False,
+    )

@@ -1,0 +1,196 @@
+"""Health of the node: facts of the last seconds, and the two statuses made of them."""
+
+from collections import deque
+from dataclasses import dataclass, field
+import math
+import resource
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diffpose_ros.core.people import FrameResult
+from diffpose_ros.ros.settings import DiagnosticsConfig
+from diffpose_ros.ros.timing import Timing
+import numpy as np
+
+SPAN_S = 10.0  # what is told is about the last ten seconds
+TROUBLE_S = 2.0  # an error is told for so long
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+Verdict = tuple[bytes, str]
+
+
+class Recent:
+    """Values with their times (monotonic, s); old ones are forgotten."""
+
+    def __init__(self) -> None:
+        self._values: deque[tuple[float, float]] = deque(maxlen=4096)
+
+    def add(self, value: float, now: float) -> None:
+        """Note a value."""
+        self._values.append((now, value))
+
+    def values(self, now: float) -> list[float]:
+        """Return the values of the last seconds."""
+        return [value for at, value in self._values.copy() if now - at <= SPAN_S]
+
+    def rate(self, now: float, since: float) -> float:
+        """Return values per second, not counting time before since."""
+        return len(self.values(now)) / max(min(SPAN_S, now - since), 1.0)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the node knows and the images do not tell."""
+
+    name: str
+    state: str  # of the lifecycle
+    image_topic: str
+    camera_problem: str
+    model_id: str
+    device: str
+    converter: str
+
+
+@dataclass
+class Health:
+    """Facts; the worker and the callbacks write, the timer of /diagnostics reads."""
+
+    since: float = field(default_factory=time.monotonic)  # activation
+    last_image: float = -math.inf
+    received_count: int = 0
+    dropped_count: int = 0
+    frame_id: str = ''
+    last_error: str = ''
+    result: FrameResult | None = None
+    _input_trouble: Verdict = (OK, '')
+    _failure: str = ''
+    _troubled: float = -math.inf
+    _failed: float = -math.inf
+    _ages: Recent = field(default_factory=Recent)
+    _totals: Recent = field(default_factory=Recent)
+    _arrivals: Recent = field(default_factory=Recent)
+    _stages: dict[str, Recent] = field(
+        default_factory=lambda: {stage: Recent() for stage in Timing.STAGES}
+    )
+
+    def received(self, age_ms: float, frame_id: str) -> None:
+        """Note an image."""
+        self.last_image = time.monotonic()
+        self.received_count += 1
+        self.frame_id = frame_id
+        self._arrivals.add(1, self.last_image)
+        self._ages.add(age_ms, self.last_image)
+
+    def rejected(self, reason: str) -> None:
+        """Note an image that cannot be used."""
+        self._input_trouble, self._troubled = (ERROR, reason), time.monotonic()
+        self.last_error = reason
+
+    def failed(self, reason: str) -> None:
+        """Note an image on which the pipeline broke."""
+        self._failure, self._failed = reason, time.monotonic()
+        self.last_error = reason
+
+    def processed(self, timing: Timing, result: FrameResult, dropped: int) -> None:
+        """Note an image whose results are out."""
+        now = time.monotonic()
+        self.result = result
+        self.dropped_count += dropped
+        self._totals.add(timing.total_ms, now)
+        for stage, recent in self._stages.items():
+            recent.add(timing.stages_ms.get(stage, 0.0), now)
+
+    def statuses(self, about: Situation, config: DiagnosticsConfig) -> list[DiagnosticStatus]:
+        """Return the status of the input and that of the inference."""
+        now = time.monotonic()
+        if about.state != 'active':
+            idle = [(OK, f'{about.state}: no images are taken')]
+            return [_status(about, kind, idle, {}) for kind in ('input', 'inference')]
+        return [
+            _status(
+                about, 'input', self._judge_input(about, config, now), self._input(about, now)
+            ),
+            _status(about, 'inference', self._judge(config, now), self._inference(about, now)),
+        ]
+
+    def _judge_input(
+        self, about: Situation, config: DiagnosticsConfig, now: float
+    ) -> list[Verdict]:
+        silent_s = now - max(self.last_image, self.since)
+        verdicts = []
+        if silent_s > config.silent_s:
+            verdicts.append((ERROR, f'no image for {silent_s:.1f} s on {about.image_topic}'))
+        if now - self._troubled < TROUBLE_S:
+            verdicts.append(self._input_trouble)
+        if about.camera_problem:
+            verdicts.append((WARN, f'uncalibrated: {about.camera_problem}'))
+        if math.isfinite(self.last_image) and not self.frame_id:
+            verdicts.append((WARN, 'images have no frame_id; set it in the camera driver'))
+        return verdicts
+
+    def _judge(self, config: DiagnosticsConfig, now: float) -> list[Verdict]:
+        verdicts = []
+        if now - self._failed < TROUBLE_S:
+            verdicts.append((ERROR, self._failure))
+        total_ms = _percentile(self._totals.values(now), 95)
+        if total_ms > config.warn_ms:
+            level = ERROR if total_ms > config.error_ms else WARN
+            verdicts.append((level, f'p95 of the latency is {total_ms:.0f} ms'))
+        fps = self._totals.rate(now, self.since)
+        settled = now - self.since > TROUBLE_S
+        if settled and fps < config.min_fps <= self._arrivals.rate(now, self.since):
+            verdicts.append((WARN, f'only {fps:.1f} images per second are processed'))
+        if self.result is not None and self.result.info.degraded:
+            verdicts.append((WARN, f'degraded: {", ".join(sorted(self.result.info.degraded))}'))
+        return verdicts
+
+    def _input(self, about: Situation, now: float) -> dict[str, object]:
+        ages = self._ages.values(now)
+        return {
+            'topic': about.image_topic,
+            'frame_id': self.frame_id,
+            'fps': f'{self._arrivals.rate(now, self.since):.1f}',
+            'received': self.received_count,
+            'dropped': self.dropped_count,
+            'age_ms p50': f'{_percentile(ages, 50):.1f}',
+            'age_ms p95': f'{_percentile(ages, 95):.1f}',
+            'camera_info': about.camera_problem or 'calibrated',
+            'converter': about.converter,
+            'last error': self.last_error,
+        }
+
+    def _inference(self, about: Situation, now: float) -> dict[str, object]:
+        info = self.result.info if self.result else None
+        facts: dict[str, object] = {
+            'fps': f'{self._totals.rate(now, self.since):.1f}',
+            'people': len(self.result.people) if self.result else 0,
+            'model': about.model_id,
+            'device': about.device,
+            'steps 2D': info.steps if info else 0,
+            'steps 3D': info.lift_steps if info else 0,
+            'hypotheses': info.hypotheses if info else 0,
+            'memory_peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
+        for stage, recent in {**self._stages, 'total': self._totals}.items():
+            values = recent.values(now)
+            facts[f'{stage}_ms p50'] = f'{_percentile(values, 50):.1f}'
+            facts[f'{stage}_ms p95'] = f'{_percentile(values, 95):.1f}'
+        return facts
+
+
+def _status(
+    about: Situation, kind: str, verdicts: list[Verdict], facts: dict[str, object]
+) -> DiagnosticStatus:
+    """Return a status with the worst level and all reasons for it."""
+    worst = max([level for level, _ in verdicts], default=OK)
+    return DiagnosticStatus(
+        level=worst,
+        name=f'{about.name}: {kind}',
+        message='; '.join(text for _, text in verdicts) or 'running',
+        hardware_id=about.name,
+        values=[KeyValue(key=key, value=str(value)) for key, value in facts.items()],
+    )
+
+
+def _percentile(values: list[float], q: float) -> float:
+    return float(np.percentile(values, q)) if values else 0.0

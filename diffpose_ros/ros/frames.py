@@ -1,0 +1,111 @@
+"""What the worker does with one image: decode, infer, publish; nothing that fails ends it."""
+
+from dataclasses import replace
+import time
+import traceback
+
+from diffpose_ros.core.people import Frame
+from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.ros.convert import NANOSECONDS
+from diffpose_ros.ros.diagnostics import Health
+from diffpose_ros.ros.images import CameraSource, Rgb, to_rgb
+from diffpose_ros.ros.outputs import Outputs
+from diffpose_ros.ros.parameters import Parameters
+from diffpose_ros.ros.worker import Arrival
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+REPEAT_S = 10.0  # the same trouble is told again after so long
+PATIENCE_S = 1.0  # so long camera_info may come after the first image
+
+
+class FrameWork:
+    """Images in, results out."""
+
+    def __init__(
+        self,
+        pipeline: PosePipeline,
+        parameters: Parameters,
+        cameras: CameraSource,
+        outputs: Outputs,
+        health: Health,
+        logger: RcutilsLogger,
+    ) -> None:
+        self._pipeline = pipeline
+        self._parameters = parameters
+        self._config = parameters.pipeline
+        self._cameras = cameras
+        self._outputs = outputs
+        self._health = health
+        self._logger = logger
+        self._last_seq = 0
+        self._lost: tuple[str, ...] = ()  # with images that failed
+        self._complaint = ('', 0.0)  # about the camera, and since when
+        self._complained = ''
+
+    def __call__(self, arrival: Arrival) -> None:
+        """Work on one image; trouble is logged and told to the diagnostics."""
+        arrival.timing.start()
+        try:
+            if self._is_fresh(arrival):
+                image = self._decode(arrival)
+                if image is not None:
+                    self._infer(arrival, image)
+        except Exception as error:
+            self._lost += self._pipeline.reset()  # who knows in what state it was left
+            self._health.failed(f'{type(error).__name__}: {error}')
+            self._logger.error(
+                f'image {arrival.seq} failed, going on with the next:\n{traceback.format_exc()}',
+                throttle_duration_sec=REPEAT_S,
+            )
+
+    def _is_fresh(self, arrival: Arrival) -> bool:
+        limit_ms = self._parameters.node.max_age_ms
+        age_ms = arrival.timing.age_ms + arrival.timing.since_reception_ms()
+        if limit_ms == 0 or age_ms <= limit_ms:
+            return True
+        self._health.rejected(f'image is {age_ms:.0f} ms old, max_age_ms is {limit_ms:.0f}')
+        self._logger.warning(
+            f'images are {age_ms:.0f} ms old and dropped, because max_age_ms is {limit_ms:.0f}; '
+            'check the clocks, set use_sim_time for recorded data, or raise it',
+            throttle_duration_sec=REPEAT_S,
+        )
+        return False
+
+    def _decode(self, arrival: Arrival) -> Rgb | None:
+        try:
+            with arrival.timing.stage('decode'):
+                return to_rgb(arrival.msg)
+        except ValueError as error:
+            self._health.rejected(str(error))
+            self._logger.error(f'{error}', throttle_duration_sec=REPEAT_S)
+            return None
+
+    def _infer(self, arrival: Arrival, image: Rgb) -> None:
+        settings, header, timing = self._parameters.node, arrival.msg.header, arrival.timing
+        if self._config is not self._parameters.pipeline:
+            self._config = self._parameters.pipeline
+            self._pipeline.reconfigure(self._config)
+        size = (image.shape[1], image.shape[0])
+        camera = self._cameras.camera(size, settings.rectified)
+        self._complain(self._cameras.problem)
+        stamp_ns = header.stamp.sec * NANOSECONDS + header.stamp.nanosec
+        result = self._pipeline.step(Frame(image, stamp_ns, camera), timing.stage)
+        result, self._lost = replace(result, lost=self._lost + result.lost), ()
+        with timing.stage('publish'):
+            self._outputs.people(result, arrival, size, settings)
+        timing.finish()
+        dropped, self._last_seq = arrival.seq - self._last_seq - 1, arrival.seq
+        self._outputs.timing(arrival, dropped)
+        self._health.processed(timing, result, dropped)
+        self._outputs.overlay(image, result, header)
+
+    def _complain(self, problem: str) -> None:
+        """Warn about the camera, once, when it has been wrong for a while."""
+        now = time.monotonic()
+        if problem != self._complaint[0]:
+            self._complaint = (problem, now)
+        if problem not in ('', self._complained) and now - self._complaint[1] > PATIENCE_S:
+            self._complained = problem
+            self._logger.warning(
+                f'uncalibrated, so 3D is relative to the hip, and RViz shows none: {problem}'
+            )

@@ -1,0 +1,142 @@
+"""Messages of a camera to pixels and intrinsics; each is checked before it is used."""
+
+import cv2
+from diffpose_ros.core.camera import Camera
+from diffpose_ros.ros import compat
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+Rgb = NDArray[np.uint8]
+
+BYTES_PER_PIXEL = {
+    **dict.fromkeys(('rgb8', 'bgr8'), 3),
+    **dict.fromkeys(('rgba8', 'bgra8'), 4),
+    **dict.fromkeys(('mono16', 'yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv'), 2),
+    **dict.fromkeys(('mono8', 'bayer_rggb8', 'bayer_bggr8', 'bayer_gbrg8', 'bayer_grbg8'), 1),
+    **dict.fromkeys(('bayer_rggb16', 'bayer_bggr16', 'bayer_gbrg16', 'bayer_grbg16'), 2),
+}
+IN_PAIRS = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'bayer')  # of columns
+
+
+def to_rgb(msg: Image | CompressedImage) -> Rgb:
+    """Return the pixels (H, W, 3) of a message; ValueError says what is wrong with it."""
+    if msg.header.stamp.nanosec >= 1_000_000_000:
+        raise ValueError(
+            f'image stamp has {msg.header.stamp.nanosec} nanoseconds, allowed are fewer than '
+            '1000000000; repair the clock of the camera driver'
+        )
+    return compressed_to_rgb(msg) if isinstance(msg, CompressedImage) else image_to_rgb(msg)
+
+
+def image_to_rgb(msg: Image) -> Rgb:
+    """Return the pixels (H, W, 3) of an uncompressed image of any supported encoding."""
+    check_image(msg)
+    row = msg.width * BYTES_PER_PIXEL[msg.encoding]
+    if msg.step != row:
+        rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)
+        msg = Image(
+            height=msg.height,
+            width=msg.width,
+            encoding=msg.encoding,
+            step=row,
+            is_bigendian=msg.is_bigendian,
+            data=rows[:, :row].tobytes(),
+        )
+    return compat.image_to_rgb(msg)
+
+
+def compressed_to_rgb(msg: CompressedImage) -> Rgb:
+    """Return the pixels (H, W, 3) of a JPEG or PNG image."""
+    data = np.frombuffer(msg.data, np.uint8)
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if pixels is None:
+        raise ValueError(
+            f'compressed image of format {msg.format!r} and {data.size} bytes cannot be decoded; '
+            'publish JPEG or PNG'
+        )
+    # compressed_image_transport names the channel order that it handed to the encoder as BGR
+    return pixels if 'compressed rgb' in msg.format else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def check_image(msg: Image) -> None:
+    """Raise ValueError unless size, step, encoding and data of an image agree."""
+    if msg.encoding not in BYTES_PER_PIXEL:
+        raise ValueError(
+            f'image encoding {msg.encoding!r} is not supported; convert it, for example with '
+            f'image_proc, to one of {sorted(BYTES_PER_PIXEL)}'
+        )
+    size = f'image of {msg.width}x{msg.height} {msg.encoding}'
+    row = msg.width * BYTES_PER_PIXEL[msg.encoding]
+    if not row or not msg.height:
+        raise ValueError(f'{size} is empty; check the camera driver')
+    if msg.width % 2 and msg.encoding.startswith(IN_PAIRS):
+        raise ValueError(f'{size} has an odd width; crop it to an even one')
+    if msg.step < row or len(msg.data) != msg.step * msg.height:
+        raise ValueError(
+            f'{size} has step {msg.step} and {len(msg.data)} bytes, expected step {row} or more '
+            f'and step x height = {msg.step * msg.height} bytes; check the camera driver'
+        )
+
+
+def camera_from_info(info: CameraInfo, size: tuple[int, int], rectified: bool) -> Camera:
+    """
+    Return the camera of an image; ValueError says why there is none.
+
+    size       (width, height) of the image in pixels
+    rectified  the image was undistorted with this calibration: P holds instead of K and D
+    """
+    full = (info.width or size[0], info.height or size[1])
+    binning = np.maximum([info.binning_x, info.binning_y], 1)
+    roi = info.roi
+    shown = (roi.width or full[0], roi.height or full[1]) // binning
+    if tuple(shown) != size:
+        raise ValueError(
+            f'camera_info is for {shown[0]}x{shown[1]} but the image has {size[0]}x{size[1]}; '
+            'remap camera_info to the topic beside the image'
+        )
+    K = (
+        np.reshape(info.p, (3, 4))[:, :3].copy()
+        if rectified
+        else np.reshape(info.k, (3, 3)).copy()
+    )
+    if not K.any():
+        raise ValueError('camera_info is all zero; calibrate the camera')
+    K[:2, 2] -= roi.x_offset, roi.y_offset
+    K[:2] /= binning[:, None]
+    distortion = np.zeros(0) if rectified else np.array(info.d, np.float64)
+    return Camera(K, *size, distortion, info.distortion_model or 'plumb_bob')
+
+
+class CameraSource:
+    """The newest CameraInfo as a camera; `problem` tells why there is none."""
+
+    def __init__(self) -> None:
+        self.problem = ''
+        self._info: CameraInfo | None = None
+        self._made_from: tuple | None = None
+        self._camera: Camera | None = None
+
+    def update(self, info: CameraInfo) -> None:
+        """Take a new message; only its stamp differs most of the time, so that is left out."""
+        info.header = Header()
+        self._info = info
+
+    def camera(self, size: tuple[int, int], rectified: bool) -> Camera | None:
+        """Return the camera for images of that size (width, height), or None."""
+        info = self._info
+        if self._made_from is None or self._made_from != (info, size, rectified):
+            self._made_from = (info, size, rectified)
+            self._camera, self.problem = self._make(info, size, rectified)
+        return self._camera
+
+    def _make(
+        self, info: CameraInfo | None, size: tuple[int, int], rectified: bool
+    ) -> tuple[Camera | None, str]:
+        if info is None:
+            return None, 'no camera_info received; publish it or remap camera_info'
+        try:
+            return camera_from_info(info, size, rectified), ''
+        except ValueError as error:
+            return None, str(error)

@@ -1,0 +1,249 @@
+"""The lifecycle node: parameters, topics, transitions. What it does with an image: frames.py."""
+
+from collections.abc import Callable
+from functools import wraps
+import gc
+import os
+import sys
+import time
+import traceback
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.ros import topics
+from diffpose_ros.ros.compat import IMAGE_CONVERTER, refuse_invalid_transitions
+from diffpose_ros.ros.diagnostics import Health, Situation
+from diffpose_ros.ros.frames import FrameWork
+from diffpose_ros.ros.images import CameraSource
+from diffpose_ros.ros.outputs import Outputs
+from diffpose_ros.ros.parameters import Parameters
+from diffpose_ros.ros.timing import Timing
+from diffpose_ros.ros.worker import Arrival, NewestWorker
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+import torch
+
+NAME = 'diffpose'
+DIAGNOSTICS_PERIOD_S = 1.0
+STOP_TIMEOUT_S = 3.0
+
+MakePipeline = Callable[[PipelineConfig], PosePipeline]
+SUCCESS = TransitionCallbackReturn.SUCCESS
+Transition = Callable[['DiffposeNode', LifecycleState], TransitionCallbackReturn]
+
+
+def told(transition: Transition) -> Transition:
+    """Log why a transition fails, which rclpy does not; a wrong setting needs no traceback."""
+
+    @wraps(transition)
+    def wrapper(node: 'DiffposeNode', state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except (ValueError, OSError) as error:
+            node.get_logger().error(f'{transition.__name__} failed: {error}')
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            node.get_logger().error(f'{transition.__name__} failed:\n{traceback.format_exc()}')
+            return TransitionCallbackReturn.ERROR
+
+    return wrapper
+
+
+class DiffposeNode(LifecycleNode):
+    """Images in, people with uncertainty and markers out, with the stamps of the images."""
+
+    def __init__(
+        self, make_pipeline: MakePipeline = PosePipeline.from_config, **node_arguments: Any
+    ) -> None:
+        super().__init__(NAME, **node_arguments)
+        refuse_invalid_transitions(self)
+        self._make_pipeline = make_pipeline
+        self._settings = Parameters(self)
+        self._pipeline: PosePipeline | None = None
+        self._outputs: Outputs | None = None
+        self._worker: NewestWorker | None = None
+        self._inputs: list[Subscription] = []
+        self._cameras = CameraSource()
+        self._health = Health()
+        self._seq = 0
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, topics.DIAGNOSTICS, topics.results(10)
+        )
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+
+    @told
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the networks, run them once, announce the topics."""
+        pipeline = self._make_pipeline(self._settings.pipeline)
+        pipeline.warm_up()
+        self._outputs = Outputs(self, pipeline.skeleton)
+        self._pipeline = pipeline
+        self.get_logger().info(
+            f'configured: {pipeline.model_id} on {pipeline.device}, images by {IMAGE_CONVERTER}'
+        )
+        return SUCCESS
+
+    @told
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the camera."""
+        self._health = Health()
+        self._worker = NewestWorker(
+            FrameWork(
+                self._pipeline,
+                self._settings,
+                self._cameras,
+                self._outputs,
+                self._health,
+                self.get_logger(),
+            )
+        )
+        self._seq = 0
+        kind = CompressedImage if self._compressed else Image
+        self._listen(CameraInfo, topics.CAMERA_INFO, self._cameras.update)
+        self._listen(kind, self._image_topic, self._on_image)
+        return SUCCESS
+
+    @told
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening, say that nobody is seen, keep the networks."""
+        if not self._stop():
+            raise RuntimeError(f'the worker did not end within {STOP_TIMEOUT_S} s')
+        self._pipeline.reset()
+        self._outputs.clear()
+        return SUCCESS
+
+    @told
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give the memory back."""
+        self._release()
+        return SUCCESS
+
+    @told
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End, from whatever state."""
+        if self._worker is not None:
+            self.on_deactivate(state)
+        self._release()
+        return SUCCESS
+
+    @told
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Return to where the node can be configured again."""
+        self._stop()
+        self._release()
+        return SUCCESS
+
+    def bring_up(self) -> None:
+        """Configure and activate."""
+        if self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+        else:
+            name = self.get_fully_qualified_name()
+            self.get_logger().error(f'mend that, then: ros2 lifecycle set {name} configure')
+
+    def close(self) -> bool:
+        """End, whatever the state; return whether the worker ended in time."""
+        ended = self._stop()
+        self.destroy_node()
+        return ended
+
+    @property
+    def autostart(self) -> bool:
+        """Whether the node brings itself up."""
+        return self._settings.node.autostart
+
+    @property
+    def _compressed(self) -> bool:
+        return self._settings.node.image_transport == 'compressed'
+
+    @property
+    def _image_topic(self) -> str:
+        topic = self.resolve_topic_name(topics.IMAGE)
+        return topic + topics.COMPRESSED_SUFFIX if self._compressed else topic
+
+    def _listen(self, kind: type, topic: str, callback: Callable) -> None:
+        self._inputs.append(
+            self.create_subscription(
+                kind,
+                topic,
+                callback,
+                topics.newest_only(),
+                qos_overriding_options=topics.overridable(),
+            )
+        )
+
+    def _on_image(self, msg: Image | CompressedImage) -> None:
+        """Keep the newest image for the worker, and no work here."""
+        self._seq += 1
+        stamp = msg.header.stamp
+        now_ms = self.get_clock().now().nanoseconds / 1e6
+        timing = Timing(now_ms - (stamp.sec * 1e3 + stamp.nanosec / 1e6), time.perf_counter())
+        self._health.received(timing.age_ms, msg.header.frame_id)
+        self._worker.put(Arrival(msg, self._seq, timing))
+
+    def _stop(self) -> bool:
+        """Take no more images; return whether the worker ended in time."""
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        worker, self._worker = self._worker, None
+        return worker is None or worker.stop(STOP_TIMEOUT_S)
+
+    def _release(self) -> None:
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs = self._pipeline = None
+        gc.collect()
+        torch.cuda.empty_cache()
+
+    def _publish_diagnostics(self) -> None:
+        pipeline = self._pipeline
+        about = Situation(
+            name=self.get_fully_qualified_name().lstrip('/'),
+            state=self._state_machine.current_state[1],
+            image_topic=self._image_topic,
+            camera_problem=self._cameras.problem,
+            model_id=pipeline.model_id if pipeline else '',
+            device=str(pipeline.device) if pipeline else '',
+            converter=IMAGE_CONVERTER,
+        )
+        msg = DiagnosticArray(status=self._health.statuses(about, self._settings.node.diagnostics))
+        msg.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(msg)
+
+
+def main(
+    args: list[str] | None = None, make_pipeline: MakePipeline = PosePipeline.from_config
+) -> None:
+    """Run the node until it is interrupted."""
+    rclpy.init(args=args)
+    try:
+        node = DiffposeNode(make_pipeline)
+    except ValueError as error:
+        get_logger(NAME).fatal(str(error))
+        rclpy.try_shutdown()
+        sys.exit(1)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if node.autostart:
+            node.bring_up()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    ended = node.close()
+    rclpy.try_shutdown()
+    if not ended:
+        os._exit(0)  # the worker is inside the networks, and Python cannot end around it
+
+
+if __name__ == '__main__':
+    main()

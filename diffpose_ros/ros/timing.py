@@ -1,0 +1,48 @@
+"""Where the time of a frame goes; the clock that the pipeline does not have."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+import time
+from typing import ClassVar
+
+
+@dataclass
+class Timing:
+    """
+    Times of one image, milliseconds.
+
+    age_ms     from stamp to reception by the ROS clock; below 0 = the clocks disagree
+    received   time.perf_counter() at reception, seconds
+    stages_ms  by name; a stage that was not run is missing
+    """
+
+    STAGES: ClassVar = ('queue', 'decode', 'detect', 'pose2d', 'lift3d', 'publish')
+
+    age_ms: float
+    received: float
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    total_ms: float = 0.0
+    budget_ms: float = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to a stage."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent_ms = (time.perf_counter() - begin) * 1000
+            self.stages_ms[name] = self.stages_ms.get(name, 0.0) + spent_ms
+
+    def start(self) -> None:
+        """Note that work begins: until now the image waited."""
+        self.stages_ms['queue'] = self.since_reception_ms()
+
+    def finish(self) -> None:
+        """Note that the results are sent."""
+        self.total_ms = self.since_reception_ms()
+
+    def since_reception_ms(self) -> float:
+        """Return the milliseconds since the image was received."""
+        return (time.perf_counter() - self.received) * 1000

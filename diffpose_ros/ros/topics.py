@@ -1,0 +1,48 @@
+"""Topics of the node: names, and quality of service as functions, because overrides change it."""
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+IMAGE = 'image'
+COMPRESSED_SUFFIX = '/compressed'  # added after remapping, as image_transport does
+CAMERA_INFO = 'camera_info'
+
+SKELETONS = '~/skeletons'
+SKELETON_INFO = '~/skeleton_info'
+MARKERS = '~/markers'
+TIMING = '~/timing'
+OVERLAY = '~/overlay'
+DIAGNOSTICS = '/diagnostics'
+
+
+def newest_only() -> QoSProfile:
+    """Return what sensors offer at least: the newest message, lost ones are not sent again."""
+    return _profile(1, ReliabilityPolicy.BEST_EFFORT)
+
+
+def results(depth: int = 5) -> QoSProfile:
+    """Return what tools expect of results: every message arrives."""
+    return _profile(depth, ReliabilityPolicy.RELIABLE)
+
+
+def latched() -> QoSProfile:
+    """Return what late subscribers need: the last message is kept for them."""
+    return _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def overridable() -> QoSOverridingOptions:
+    """Let parameters qos_overrides.<topic>.… change history, depth and reliability."""
+    return QoSOverridingOptions.with_default_policies()
+
+
+def _profile(
+    depth: int,
+    reliability: ReliabilityPolicy,
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
+) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=reliability,
+        durability=durability,
+    )

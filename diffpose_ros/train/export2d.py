@@ -1,0 +1,86 @@
+"""
+Turn a training run into a calibrated checkpoint, also while the run goes on.
+
+    python -m diffpose_ros.train.export2d --run runs/pose2d --data DIR --out models/pose2d_compact
+"""
+
+import argparse
+from dataclasses import asdict
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.evaluate import pck
+from diffpose_ros.evaluate.images2d import measure, predict, Predictions
+from diffpose_ros.train.stills import People, read_split
+from diffpose_ros.video2d.calibration import Calibration, fit_scores
+from diffpose_ros.video2d.estimator import VideoEstimator
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+import numpy as np
+import torch
+
+MEDIAN_CHI_SQUARE_2 = 1.386  # of the squared Mahalanobis distance in the plane
+FEW = 30  # labelled joints below which a fit says nothing
+NEVER_SEEN = (-12.0, 0.0, 0.0)  # weights that give a joint nobody labelled the score 0
+
+
+def calibrate(network: PoseNetwork, people: People, device: torch.device) -> Calibration:
+    """Fit scores and covariances to people that the network was not trained on."""
+    skeleton = network.config.joints
+    plain = Calibration.plain(len(skeleton.joints))
+    found = predict(VideoEstimator(network, plain, device), people, 1, 1)
+    correct = pck.correct_joints(found.xy, people.xy, skeleton)
+    # The plain score is the peak itself; spreads are compared in crop pixels.
+    score = fit_scores(found.score, found.crop_covariance, correct, people.labelled)
+    score[people.labelled.sum(axis=0) < FEW] = NEVER_SEEN
+    return Calibration(score, fit_covariances(found, people))
+
+
+def fit_covariances(found: Predictions, people: People) -> np.ndarray:
+    """Return factors (J,) that put half of the joints within the half-probability ellipse."""
+    error = found.xy - people.xy
+    distance = np.einsum('nja,njab,njb->nj', error, np.linalg.inv(found.covariance), error)
+    overall = np.median(distance[people.labelled])
+    medians = [
+        np.median(column[seen]) if seen.sum() >= FEW else overall
+        for column, seen in zip(distance.T, people.labelled.T, strict=True)
+    ]
+    return np.array(medians) / MEDIAN_CHI_SQUARE_2
+
+
+def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
+    """Calibrate the newest average of a run, write it as a checkpoint and return its measures."""
+    state = torch.load(run / 'last.pt', map_location='cpu', weights_only=True)
+    config = NetworkConfig.from_dict(json.loads((run / 'config.json').read_text()))
+    network = PoseNetwork(config)
+    network.load_state_dict(state['ema'])
+    device = torch.device('cpu')
+    calibration = calibrate(network, validation, device)
+    estimator = VideoEstimator(network, calibration, device)
+    measures = measure(validation, predict(estimator, validation, 1, 1))
+    extras = {
+        'calibration': calibration.to_dict(config.joints),
+        'training': {'step': state['step'], 'minutes': state['elapsed_s'] / 60},
+        'validation': measures,
+    }
+    save_checkpoint(out, 'pose2d', asdict(config), network.state_dict(), extras)
+    return measures
+
+
+def main() -> int:
+    """Export from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--run', type=Path, required=True, help='folder of the run')
+    parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
+    parser.add_argument('--out', type=Path, required=True, help='path without ending')
+    args = parser.parse_args()
+    _, validation = read_split(args.data, 'lsp_extended_train')
+    measures = export_run(args.run, validation, args.out)
+    sys.stdout.write(json.dumps(measures, indent=2) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""Training of the lifter: `python -m diffpose_ros.train.lift3d --data DIR --out DIR`."""
+
+import argparse
+from collections.abc import Sequence
+import copy
+from dataclasses import asdict, dataclass
+import json
+import logging
+import math
+from pathlib import Path
+import time
+
+from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.diffusion.mixture import fit_mixture
+from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
+from diffpose_ros.lift3d.observation import observe
+from diffpose_ros.lift3d.start import start_noise
+from diffpose_ros.train.lift3d_loss import encoder_errors, lift3d_losses
+from diffpose_ros.train.mocap import Clips, join_clips, load_clips
+from diffpose_ros.train.timing import KIND_SHARES, KINDS
+from diffpose_ros.train.windows import Windows, WindowSampler
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+TRAIN_FILES = {'cmu_train.npz': 1.0, 'deepmimic_train.npz': 6.0}  # file: weight of a frame
+HELD_OUT_FILE = 'cmu_train.npz'
+MIXTURE_AT = (0.05, 0.2, 0.45)  # progress at which the mixture is fitted anew
+CHECKS = 12  # validations per training
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long and how fast; learning rate and checks follow the share of the time that passed."""
+
+    minutes: float = 60
+    batch: int = 64
+    lr: float = 1e-3
+    warm_up: int = 200
+    weight_decay: float = 0.01
+    ema: float = 0.999
+    seed: int = 0
+
+
+class Trainer:
+    """Model, optimiser and progress; everything that a resumed run needs."""
+
+    def __init__(self, config: TrainConfig, data: Path, out: Path, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.out, self.device = config, out, device
+        self.model = LiftModel(LiftModelConfig()).to(device)
+        self.ema = copy.deepcopy(self.model).eval()
+        self.random = torch.Generator().manual_seed(config.seed)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
+        self.step, self.elapsed_s, self.checks, self.fits = 0, 0.0, 0, 0
+        files = [(data / name, weight) for name, weight in TRAIN_FILES.items()]
+        clips = join_clips([load_clips(path, 'train', weight) for path, weight in files])
+        self.sampler = self._sampler(clips, self.random)
+        held_out = load_clips(data / HELD_OUT_FILE, 'held_out')
+        self.held_out = self._sampler(held_out, torch.Generator().manual_seed(1)).draw(
+            256, 'causal'
+        )
+
+    def _sampler(self, clips: Clips, random: torch.Generator) -> WindowSampler:
+        return WindowSampler(clips, self.model.config.past, self.model.config.future, random)
+
+    @property
+    def progress(self) -> float:
+        """Share of the time that passed."""
+        return min(1.0, self.elapsed_s / 60 / self.config.minutes)
+
+    def run(self) -> None:
+        """Train until the time is over; checks, saves and exports on the way."""
+        bar = tqdm(total=self.config.minutes, unit='min', initial=self.elapsed_s / 60)
+        while self.progress < 1:
+            began = time.monotonic()
+            losses = self.train_step()
+            if self.fits < sum(self.progress >= at for at in MIXTURE_AT):
+                self.fit_mixture()
+            spent_s = time.monotonic() - began
+            self.elapsed_s += spent_s
+            bar.update(spent_s / 60)
+            if self.progress * CHECKS >= self.checks + 1 or self.progress == 1:
+                self.checks += 1
+                self.check(losses)
+        bar.close()
+
+    def train_step(self) -> dict[str, float]:
+        """Take one step of the optimiser."""
+        for group in self.optimizer.param_groups:
+            group['lr'] = self.learning_rate()
+        kind = int(torch.multinomial(KIND_SHARES, 1, generator=self.random))
+        size = self.config.batch * (4 if KINDS[kind] == 'single' else 1)
+        windows = self.sampler.draw(size, KINDS[kind]).to(self.device)
+        losses = lift3d_losses(self.model, windows, self.config.batch, self.random)
+        self.optimizer.zero_grad()
+        losses.total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self._average()
+        return {name: float(value.detach()) for name, value in vars(losses).items()}
+
+    def learning_rate(self) -> float:
+        """Rise in the first steps, then fall like a cosine."""
+        rise = min(1.0, (self.step + 1) / self.config.warm_up)
+        return self.config.lr * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * self.progress)) / 2)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(list(self.ema.parameters()), list(self.model.parameters()), 1 - decay)
+
+    @torch.no_grad()
+    def fit_mixture(self) -> None:
+        """Fit the shape of the start to the encoder's errors on fresh windows."""
+        batches = [self.sampler.draw(256, 'causal').to(self.device) for _ in range(16)]
+        errors = torch.cat([encoder_errors(self.ema, batch) for batch in batches])
+        errors = errors.clamp(-6, 6).cpu().double()
+        mixture = fit_mixture(errors, len(self.model.pi), self.random, 20, ridge=1e-3)
+        for model in (self.model, self.ema):
+            model.pi.copy_(mixture.pi)
+            model.mu.copy_(mixture.mu)
+            model.L.copy_(mixture.L)
+        self.fits += 1
+
+    def check(self, losses: dict[str, float]) -> None:
+        """Measure on held-out motions, log, save, export."""
+        record = {
+            'step': self.step,
+            'minutes': round(self.elapsed_s / 60, 2),
+            'lr': self.learning_rate(),
+            **{f'loss_{name}': value for name, value in losses.items()},
+            **held_out_errors(self.ema, self.held_out.to(self.device)),
+        }
+        log.info('%s', record)
+        with (self.out / 'log.jsonl').open('a') as file:
+            file.write(json.dumps(record) + '\n')
+        self.save()
+        self.export(record)
+
+    def save(self) -> None:
+        """Write what a resumed run needs, whole or not at all."""
+        state = {
+            'model': self.model.state_dict(),
+            'ema': self.ema.state_dict(),
+            'optimizer': self.optimizer.state_dict(),
+            'random': self.random.get_state(),
+            'counters': [self.step, self.elapsed_s, self.checks, self.fits],
+        }
+        torch.save(state, self.out / 'state.partial')
+        (self.out / 'state.partial').replace(self.out / 'state.pt')
+
+    def resume(self) -> None:
+        """Continue from the last save."""
+        state = torch.load(self.out / 'state.pt', map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state['model'])
+        self.ema.load_state_dict(state['ema'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.random.set_state(state['random'].cpu())
+        self.step, self.elapsed_s, self.checks, self.fits = state['counters']
+
+    def export(self, record: dict[str, float]) -> None:
+        """Write the averaged weights as a checkpoint that the lifter loads."""
+        tensors: dict[str, Tensor] = dict(self.ema.state_dict())
+        training = {**asdict(self.config), **record, 'data': sorted(TRAIN_FILES)}
+        path = self.out / 'lift3d.safetensors'
+        save_checkpoint(path, 'lift3d', asdict(self.model.config), tensors, {'training': training})
+
+
+@torch.no_grad()
+def held_out_errors(model: LiftModel, windows: Windows) -> dict[str, float]:
+    """Return MPJPE in mm of the encoder alone and of the whole model."""
+    model.eval()  # forgets what was folded of earlier weights
+    key = model.config.past
+    truth = windows.truth[:, key]
+    observation = observe(windows.rays, windows.covariance, windows.score, windows.present, key)
+    errors = {}
+    for steps, N in ((1, 1), (2, 5)):
+        component, z = start_noise(model.mixture, N, seed=0)
+        poses, context = model.hypotheses(observation, component, z, steps)
+        errors['encoder_mm'] = (context.state[..., 2:] - truth).norm(dim=-1).mean()
+        mean = poses[..., 2:].mean(dim=1)
+        errors[f'full_K{steps}_N{N}_mm'] = (mean - truth).norm(dim=-1).mean()
+    return {name: round(1000 * float(value), 2) for name, value in errors.items()}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `diffpose train lift3d`."""
+    default = TrainConfig()
+    parser.add_argument('--data', type=Path, required=True, help='folder of the mocap files')
+    parser.add_argument('--out', type=Path, required=True, help='folder for log and weights')
+    parser.add_argument('--minutes', type=float, default=default.minutes)
+    parser.add_argument('--batch', type=int, default=default.batch)
+    parser.add_argument('--seed', type=int, default=default.seed)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--resume', action='store_true', help='continue the run in --out')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train as the options say."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    config = TrainConfig(minutes=args.minutes, batch=args.batch, seed=args.seed)
+    trainer = Trainer(config, args.data, args.out, torch.device(args.device))
+    if args.resume and (args.out / 'state.pt').is_file():
+        trainer.resume()
+    trainer.run()
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run as a module."""
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,68 @@
+"""
+Calibration of a trained lifter on motions it was not trained on.
+
+`python -m diffpose_ros.train.lift3d_calibrate --weights RUN/lift3d.safetensors --data DIR
+--out models/lift3d_default.safetensors`
+"""
+
+import argparse
+from collections.abc import Sequence
+import logging
+from pathlib import Path
+
+from diffpose_ros.core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from diffpose_ros.lift3d.calibration import Calibration, fit_calibration
+from diffpose_ros.lift3d.model import LiftModel
+from diffpose_ros.lift3d.observation import observe
+from diffpose_ros.lift3d.start import start_noise
+from diffpose_ros.train.lift3d import HELD_OUT_FILE
+from diffpose_ros.train.mocap import load_clips
+from diffpose_ros.train.windows import WindowSampler
+import torch
+
+log = logging.getLogger(__name__)
+
+STEPS, HYPOTHESES = 2, 5  # the pipeline's defaults
+WINDOWS, BATCH, SEED = 4096, 256, 2
+
+
+@torch.no_grad()
+def calibrate(checkpoint: Checkpoint, data: Path) -> Calibration:
+    """Fit the covariance to the errors on held-out motions, causal windows."""
+    model = LiftModel.from_config(checkpoint.config)
+    model.load_state_dict(checkpoint.tensors)
+    model.eval()
+    clips = load_clips(data / HELD_OUT_FILE, 'held_out')
+    c = model.config
+    sampler = WindowSampler(clips, c.past, c.future, torch.Generator().manual_seed(SEED))
+    component, z = start_noise(model.mixture, HYPOTHESES, seed=0)
+    parts = []
+    for _ in range(WINDOWS // BATCH):
+        w = sampler.draw(BATCH, 'causal')
+        observation = observe(w.rays, w.covariance, w.score, w.present, c.past)
+        states, context = model.hypotheses(observation, component, z, STEPS)
+        image = model.image_covariance(observation, context)
+        parts.append((states[..., 2:], context.spread, image, w.truth[:, c.past]))
+    return fit_calibration(
+        *(torch.cat(values).double().numpy() for values in zip(*parts, strict=True))
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read weights, write them with their calibration."""
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--weights', type=Path, required=True)
+    parser.add_argument('--data', type=Path, required=True, help='folder of the mocap files')
+    parser.add_argument('--out', type=Path, required=True, help='checkpoint to write')
+    args = parser.parse_args(argv)
+    checkpoint = load_checkpoint(str(args.weights), 'lift3d')
+    calibration = calibrate(checkpoint, args.data)
+    log.info('%s', calibration.to_manifest())
+    extras = checkpoint.extras | {'calibration': calibration.to_manifest()}
+    save_checkpoint(args.out, 'lift3d', checkpoint.config, checkpoint.tensors, extras)
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

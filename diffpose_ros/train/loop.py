@@ -1,0 +1,167 @@
+"""
+What every training shares: budget, learning rate, moving average, log and resumption.
+
+Several processes train together when they are started as `torchrun` starts them (environment
+variables RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT): each makes its own batches, and gradients
+are averaged.
+"""
+
+from collections.abc import Callable
+import copy
+from dataclasses import dataclass
+import json
+import math
+import os
+from pathlib import Path
+import time
+from typing import Any
+
+import torch
+from torch import distributed, nn
+
+WARM_UP_STEPS = 100
+
+
+@dataclass
+class Budget:
+    """
+    How long to train; the run ends, well annealed, at whichever limit comes first.
+
+    minutes  wall time over all parts of a resumed run, 0 = no limit
+    steps    0 = no limit
+    """
+
+    minutes: float = 0
+    steps: int = 0
+    step: int = 0
+    elapsed_s: float = 0
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        if self.minutes <= 0 and self.steps <= 0:
+            raise ValueError('a run without end; set minutes or steps')
+        self.start()
+
+    def start(self) -> None:
+        """Start the clock; what happened before does not count."""
+        self._last = self.clock()
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used, 0 to 1."""
+        time_share = self.elapsed_s / (60 * self.minutes) if self.minutes > 0 else 0
+        step_share = self.step / self.steps if self.steps > 0 else 0
+        return min(1.0, max(time_share, step_share))
+
+    def advance(self) -> None:
+        """Count one step and the time since the last, the same in all processes."""
+        now = self.clock()
+        self.elapsed_s = average(self.elapsed_s + now - self._last)
+        self._last = now
+        self.step += 1
+
+    def learning_rate_share(self) -> float:
+        """Return the share of the highest learning rate: warm-up, then half a cosine."""
+        warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        return warm * (0.5 + 0.5 * math.cos(math.pi * self.progress)) + 1e-3
+
+
+class Ema:
+    """Exponential moving average of weights and of BatchNorm's statistics."""
+
+    def __init__(self, model: nn.Module, decay: float = 0.998) -> None:
+        self.decay, self.updates = decay, 0
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move towards the model; faster at the start, when the average knows nothing yet."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        current = model.state_dict()
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(current[name], 1 - decay)
+            else:
+                value.copy_(current[name])
+
+
+def join_others() -> int:
+    """Join the other processes of this training, if any, and return this one's rank."""
+    if 'WORLD_SIZE' not in os.environ:
+        return 0
+    distributed.init_process_group('nccl' if torch.cuda.is_available() else 'gloo')
+    return distributed.get_rank()
+
+
+def average(value: float) -> float:
+    """Return the mean of a number over all processes, so that they decide alike."""
+    if not distributed.is_initialized():
+        return value
+    shared = torch.tensor([value], device='cuda' if torch.cuda.is_available() else 'cpu')
+    distributed.all_reduce(shared)
+    return float(shared) / distributed.get_world_size()
+
+
+def average_gradients(model: nn.Module) -> None:
+    """Average the gradients over all processes, so that their weights stay the same."""
+    if not distributed.is_initialized():
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    together = torch.cat([g.flatten() for g in gradients])
+    distributed.all_reduce(together)
+    parts = together.div_(distributed.get_world_size()).split([g.numel() for g in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+class RunFolder:
+    """Where a training writes: log.jsonl, one JSON object a line, and last.pt to resume from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def state_path(self) -> Path:
+        """File of the newest state."""
+        return self.path / 'last.pt'
+
+    def log(self, **values: Any) -> None:
+        """Append one line to the log."""
+        with (self.path / 'log.jsonl').open('a') as file:
+            file.write(json.dumps(values) + '\n')
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write what a reader needs to build the network again."""
+        (self.path / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+
+    def save(
+        self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, budget: Budget
+    ) -> None:
+        """Write the state whole or not at all."""
+        state = {
+            'model': model.state_dict(),
+            'ema': ema.model.state_dict(),
+            'ema_updates': ema.updates,
+            'optimizer': optimizer.state_dict(),
+            'step': budget.step,
+            'elapsed_s': budget.elapsed_s,
+        }
+        partial = self.state_path.with_suffix('.partial')
+        torch.save(state, partial)
+        partial.replace(self.state_path)
+
+    def resume(
+        self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, budget: Budget
+    ) -> bool:
+        """Load the newest state if there is one; say whether there was."""
+        if not self.state_path.is_file():
+            return False
+        state = torch.load(self.state_path, map_location='cpu', weights_only=True)
+        model.load_state_dict(state['model'])
+        ema.model.load_state_dict(state['ema'])
+        ema.updates = state['ema_updates']
+        optimizer.load_state_dict(state['optimizer'])
+        budget.step, budget.elapsed_s = state['step'], state['elapsed_s']
+        return True

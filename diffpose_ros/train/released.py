@@ -1,0 +1,46 @@
+"""
+`diffpose import`: published DiffPose weights into checkpoints of ours.
+
+A denoiser (diffpose_*uvxyz_*.pth) and the lifter it refines (gcn_xyz_*.pth) become one file.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.lift3d.released import network_of, PRESETS, read_released
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+KIND = 'lift3d_released'
+
+
+def read_pair(lifter: Path, denoiser: Path) -> dict[str, Tensor]:
+    """Return the weights of both networks, names prefixed with gcnpose/ and gcndiff/."""
+    tensors = {}
+    for path, expected in ((lifter, 'gcnpose'), (denoiser, 'gcndiff')):
+        kind, network = network_of(read_released(path))
+        if kind != expected:
+            raise ValueError(f'{path} holds a {kind}, expected a {expected}; exchange the files')
+        for name, value in network.state_dict().items():
+            tensors[f'{kind}/{name}'] = value
+    return tensors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `diffpose import`."""
+    parser.add_argument('--lifter', type=Path, required=True, help='gcn_xyz_cpn.pth or the like')
+    parser.add_argument('--denoiser', type=Path, required=True, help='diffpose_uvxyz_cpn.pth …')
+    parser.add_argument('--preset', choices=sorted(PRESETS), required=True)
+    parser.add_argument('--out', type=Path, required=True, help='.safetensors file to write')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import as the options say."""
+    tensors = read_pair(args.lifter, args.denoiser)
+    source = {'lifter': args.lifter.name, 'denoiser': args.denoiser.name}
+    save_checkpoint(args.out, KIND, {'preset': args.preset}, tensors, {'source': source})
+    log.info('wrote %s', args.out)
+    return 0

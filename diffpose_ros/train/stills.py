@@ -1,0 +1,279 @@
+"""Labelled pictures as training samples of the video estimator: short windows from stills."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+import re
+import tarfile
+
+import cv2
+from diffpose_ros.core.skeleton import POSETRACK_15, Skeleton
+from diffpose_ros.evaluate.pck import countable
+from diffpose_ros.train import augment
+from diffpose_ros.train.augment import chance, Strength
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+FOLDS = 9
+TEST, VALIDATION = 0, 1  # folds by file number: never trained on
+MAX_SIDE = 400  # larger pictures are kept at this size
+
+
+@dataclass(frozen=True)
+class People:
+    """
+    Labelled people, each with a picture of its own, all in memory.
+
+    pictures  N arrays  (h, w, 3) uint8 RGB, the key frames
+    xy        (N, J, 2)  pixels of the picture, pixel centres at integers
+    labelled  (N, J)     bool
+    numbers   (N,)       file numbers; they fix the split
+    earlier   N lists    the frames before the key frame, oldest first; empty for photographs
+    """
+
+    pictures: list[NDArray[np.uint8]]
+    xy: NDArray[np.float32]
+    labelled: NDArray[np.bool_]
+    numbers: NDArray[np.int64]
+    earlier: list[list[NDArray[np.uint8]]]
+    skeleton: Skeleton = POSETRACK_15
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def take(self, chosen: NDArray) -> 'People':
+        """Return some of the people; chosen holds positions or is a mask (N,)."""
+        rows = np.arange(len(self))[chosen]
+        return replace(
+            self,
+            pictures=[self.pictures[i] for i in rows],
+            xy=self.xy[rows],
+            labelled=self.labelled[rows],
+            numbers=self.numbers[rows],
+            earlier=[self.earlier[i] for i in rows],
+        )
+
+
+def read_people(images: Path, labels: Path, skeleton: Skeleton = POSETRACK_15) -> People:
+    """
+    Read a tar of pictures and an npz of labels; joints that the labels lack stay unlabelled.
+
+    The npz holds filenames (N,) and joints_px (N, J, 2), or filenames (N, T) and joints_px
+    (N, T, J, 2) of films that end with their key frame; joint_names, and labelled (N, J) where
+    not every joint is.
+    """
+    names, xy, labelled = read_labels(labels, skeleton)
+    found = dict(read_pictures(images))
+    missing = [name for name in names.flat if name not in found]
+    if missing:
+        raise ValueError(f'{images} lacks {missing[0]} and {len(missing) - 1} more of {labels}')
+    films = []
+    for i, row in enumerate(names):
+        frames, shares = zip(*(bounded(found[name]) for name in row), strict=True)
+        films.append(list(frames))
+        xy[i] = (xy[i] + 0.5) * shares[-1] - 0.5
+    return People(
+        [film[-1] for film in films],
+        xy,
+        labelled,
+        np.array([file_number(name) for name in names[:, -1]]),
+        [film[:-1] for film in films],
+        skeleton,
+    )
+
+
+def read_labels(
+    labels: Path, skeleton: Skeleton
+) -> tuple[NDArray[np.str_], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return file names (N, T), and of the key frames xy (N, J, 2) and labelled (N, J)."""
+    with np.load(labels) as table:
+        names, joints = table['filenames'], table['joints_px']
+        given = skeleton.index(*table['joint_names'].tolist())
+        known = table['labelled'] if 'labelled' in table else np.ones(len(names), bool)[:, None]
+    joints = joints[:, -1] if joints.ndim == 4 else joints
+    xy = np.zeros((len(names), len(skeleton.joints), 2), np.float32)
+    labelled = np.zeros(xy.shape[:2], bool)
+    xy[:, given], labelled[:, given] = joints, known
+    return names.reshape(len(names), -1), xy, labelled
+
+
+def read_pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield name and RGB pixels of each picture in a tar."""
+    with tarfile.open(images) as archive:
+        for member in archive:
+            stream = archive.extractfile(member)
+            if stream is not None:
+                data = np.frombuffer(stream.read(), np.uint8)
+                picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+                yield Path(member.name).name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def bounded(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """Return the picture at no more than MAX_SIDE pixels, and the factor of its size."""
+    share = min(1.0, MAX_SIDE / max(picture.shape[:2]))
+    if share == 1:
+        return picture, share
+    return cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), share
+
+
+def read_all(folder: Path, pattern: str) -> People:
+    """Read all shards in a folder, pairs of .tar and .npz whose .npz fits the pattern."""
+    shards = sorted(folder.glob(pattern))
+    if not shards:
+        raise ValueError(f'{folder} holds no {pattern}; make it or leave this source out')
+    parts = [read_people(shard.with_suffix('.tar'), shard) for shard in shards]
+    return People(
+        [picture for part in parts for picture in part.pictures],
+        np.concatenate([part.xy for part in parts]),
+        np.concatenate([part.labelled for part in parts]),
+        np.concatenate([part.numbers for part in parts]),
+        [earlier for part in parts for earlier in part.earlier],
+    )
+
+
+def file_number(name: str) -> int:
+    """Return the number in a file's name."""
+    digits = re.search(r'\d+', name)
+    if digits is None:
+        raise ValueError(f'{name} has no number; pictures must be named like im00001.webp')
+    return int(digits.group())
+
+
+def read_duplicates(path: Path) -> list[tuple[int, int]]:
+    """Read pairs of file numbers that show the same photograph."""
+    pairs = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    return [(int(a), int(b)) for a, b in pairs]
+
+
+def held_out(numbers: NDArray[np.int64], pairs: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Say which file numbers (N,) may not be trained on: two folds and their duplicates."""
+    kept_back = np.isin(numbers % FOLDS, (TEST, VALIDATION))
+    twins = [n for pair in pairs for n in pair if any(m % FOLDS in (0, 1) for m in pair)]
+    return kept_back | np.isin(numbers, twins)
+
+
+def read_split(data: Path, name: str) -> tuple[People, People]:
+    """Return the people to train on and those to validate with, who have a whole torso."""
+    people = read_people(data / f'{name}.tar', data / f'{name}.npz')
+    pairs = read_duplicates(data / 'lsp_extended_duplicate_ids.txt')
+    known = people.labelled.sum(axis=1) >= 3
+    training = people.take(~held_out(people.numbers, pairs) & known)
+    validation = people.take(
+        (people.numbers % FOLDS == VALIDATION) & countable(people.labelled, people.skeleton)
+    )
+    return training, validation
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the next sample shall be: it travels to the worker that makes it."""
+
+    seed: int
+    size: tuple[int, int]  # columns, rows
+    window: bool  # a window of several frames, or the key frame alone
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Sources of people, and the share of the samples that each gives."""
+
+    sources: tuple[People, ...]
+    shares: tuple[float, ...]
+
+    def draw(self, rng: Generator) -> tuple[People, int]:
+        """Return a source and a position in it."""
+        p = np.array(self.shares) / sum(self.shares)
+        source = self.sources[rng.choice(len(self.sources), p=p)]
+        return source, int(rng.integers(len(source)))
+
+
+class WindowDataset(Dataset):
+    """
+    Makes windows on demand: dataset[wish] is a sample, the same for the same wish.
+
+    A sample is a dictionary of arrays: frames (T, 3, h, w) uint8 RGB, present (T,) bool,
+    xy (J, 2) pixels of the key frame's crop, weight (J,). T is 1 without a window.
+    """
+
+    def __init__(self, mixture: Mixture, past: int, future: int, strength: Strength) -> None:
+        self.mixture, self.past, self.future = mixture, past, future
+        self.strength = strength
+
+    def __getitem__(self, wish: Wish) -> dict[str, NDArray]:
+        """Return the sample that the wish describes."""
+        rng = np.random.default_rng(wish.seed)
+        people, i = self.mixture.draw(rng)
+        other_picture = people.pictures[rng.integers(len(people))]
+        skeleton, labelled = people.skeleton, people.labelled[i]
+        view = augment.draw_view(people.xy[i], labelled, skeleton, wish.size, rng, self.strength)
+        fill = cv2.resize(other_picture, wish.size) if chance(rng, 0.3) else None
+        film = [*people.earlier[i], people.pictures[i]]
+        frames, present = self._show(film, view, fill, other_picture, wish, rng)
+        xy = augment.move_points(view, people.xy[i])
+        if augment.is_mirrored(view):
+            xy, labelled = xy[skeleton.mirror], labelled[skeleton.mirror]
+        inside = ((xy > -0.5) & (xy < np.array(wish.size) - 0.5)).all(axis=1)
+        weight = joint_weights(skeleton) * (labelled & inside)
+        return {
+            'frames': frames.transpose(0, 3, 1, 2),
+            'present': present,
+            'xy': xy.astype(np.float32),
+            'weight': weight.astype(np.float32),
+        }
+
+    def _show(
+        self,
+        film: list[NDArray[np.uint8]],
+        view: NDArray[np.float64],
+        fill: NDArray[np.uint8] | None,
+        other: NDArray[np.uint8],
+        wish: Wish,
+        rng: Generator,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        offsets = np.arange(-self.past, self.future + 1) if wish.window else np.zeros(1, int)
+        present = draw_holes(offsets, rng)
+        if len(film) > 1:  # what was not filmed is a hole
+            present &= (offsets <= 0) & (offsets > -len(film))
+        colours = augment.colour_table(rng) if chance(rng, 0.8) else None
+        views = augment.camera_path(view, wish.size, offsets, rng)
+        frames = np.zeros((len(offsets), wish.size[1], wish.size[0], 3), np.uint8)
+        for k in np.flatnonzero(present):
+            picture = film[offsets[k] - 1] if len(film) > 1 else film[0]
+            seen = augment.show(picture, views[k], wish.size, fill)
+            frames[k] = spoil(seen, colours, other, rng, self.strength)
+        return frames, present
+
+
+def draw_holes(offsets: NDArray[np.integer], rng: Generator) -> NDArray[np.bool_]:
+    """Return which frames (T,) exist: half of the time no future, each other one may be lost."""
+    present = rng.random(len(offsets)) < 0.85
+    if chance(rng, 0.5):
+        present &= offsets <= 0
+    return present | (offsets == 0)
+
+
+def spoil(
+    picture: NDArray[np.uint8],
+    colours: NDArray | None,
+    other: NDArray,
+    rng: Generator,
+    strength: Strength,
+) -> NDArray[np.uint8]:
+    """Return a frame as cameras and scenes spoil it."""
+    if colours is not None:
+        picture = cv2.LUT(picture, colours)
+    if chance(rng, strength.cover_share):
+        picture = augment.cover(picture, other, rng)
+    if chance(rng, strength.blur_share):
+        picture = augment.blur(picture, rng)
+    if chance(rng, strength.grain_share):
+        picture = augment.grain(picture, rng)
+    return picture
+
+
+def joint_weights(skeleton: Skeleton) -> NDArray[np.float64]:
+    """Return the weights (J,) of the PoseTrack literature: the ends of the limbs count more."""
+    heavy = {'elbow': 1.2, 'knee': 1.2, 'wrist': 1.5, 'ankle': 1.5}
+    return np.array([heavy.get(name[2:], 1.0) for name in skeleton.joints])

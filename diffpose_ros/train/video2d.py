@@ -1,0 +1,163 @@
+"""`diffpose train video2d`: train the 2D video estimator on labelled pictures."""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+import sys
+
+import cv2
+from diffpose_ros.evaluate.images2d import measure, predict
+from diffpose_ros.train.augment import Strength
+from diffpose_ros.train.export2d import export_run
+from diffpose_ros.train.loop import Budget, join_others, RunFolder
+from diffpose_ros.train.pose_trainer import Trainer, WARM_UP
+from diffpose_ros.train.stills import Mixture, People, read_all, read_split, WindowDataset, Wish
+from diffpose_ros.video2d.backbone import BACKBONES
+from diffpose_ros.video2d.calibration import Calibration
+from diffpose_ros.video2d.estimator import VideoEstimator
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+WINDOWS_FROM = 0.6  # share of the run after which windows of several frames join
+WINDOW_SHARE = 0.2  # of the batches from then on
+WINDOW_FRAMES = 3  # a batch of windows holds this many times fewer people
+LOG_EVERY = 25
+VALIDATED = 192  # people whose PCK the log shows
+
+
+@dataclass
+class Plan:
+    """Wishes for the data workers, by how far the run is."""
+
+    budget: Budget
+    config: NetworkConfig
+    batch: int
+    seed: int
+    rank: int
+
+    def __iter__(self) -> Iterator[list[Wish]]:
+        rng = np.random.default_rng([self.seed, self.rank, self.budget.step])
+        while self.budget.progress < 1:
+            window = self.budget.progress > WINDOWS_FROM and rng.random() < WINDOW_SHARE
+            count = max(2, self.batch // WINDOW_FRAMES) if window else self.batch
+            size = self.config.crop_size
+            yield [Wish(int(n), size, window) for n in rng.integers(2**62, size=count)]
+
+
+def fit(
+    trainer: Trainer,
+    loader: DataLoader,
+    budget: Budget,
+    folder: RunFolder | None,
+    validation: People,
+    validate_every: float,
+) -> None:
+    """Train to the end of the budget; log, save and validate on the way if there is a folder."""
+    if folder:
+        folder.write_config(asdict(trainer.network.config))
+    few = validation.take(np.arange(min(VALIDATED, len(validation))))
+    losses: list[float] = []
+    due_s = budget.elapsed_s + 60 * validate_every
+    budget.start()
+    for batch in tqdm(loader, mininterval=30, disable=folder is None):
+        losses.append(trainer.step(batch, budget))
+        budget.advance()
+        if folder is None:
+            continue
+        if len(losses) == LOG_EVERY:
+            folder.log(**state_of(budget), loss=round(sum(losses) / len(losses), 4))
+            losses.clear()
+        if budget.elapsed_s > due_s or budget.progress == 1:
+            folder.save(trainer.network, trainer.ema, trainer.optimizer, budget)
+            if budget.progress > WARM_UP:
+                result = validate(trainer.ema.model, few, trainer.device)
+                folder.log(**state_of(budget), **result)
+            due_s = budget.elapsed_s + 60 * validate_every
+
+
+def state_of(budget: Budget) -> dict[str, float]:
+    """Return how far the run is, for the log."""
+    return {'step': budget.step, 'minutes': round(budget.elapsed_s / 60, 2)}
+
+
+def validate(network: PoseNetwork, people: People, device: torch.device) -> dict:
+    """Return the measures of one step and one set of noise."""
+    plain = Calibration.plain(len(network.config.joints.joints))
+    estimator = VideoEstimator(network, plain, device)
+    return measure(people, predict(estimator, people, 1, 1))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
+    parser.add_argument('--out', type=Path, required=True, help='folder of the run')
+    parser.add_argument('--minutes', type=float, default=0, help='length of the run')
+    parser.add_argument('--steps', type=int, default=0, help='length of the run')
+    parser.add_argument('--synthetic', type=Path, help='folder with windows_*.tar and .npz')
+    parser.add_argument('--synthetic-share', type=float, default=0.3, help='of the samples')
+    parser.add_argument('--batch', type=int, default=32)
+    parser.add_argument('--gentle', action='store_true', help='weaker views, for short runs')
+    parser.add_argument('--learning-rate', type=float, default=1e-3)
+    parser.add_argument('--backbone', choices=BACKBONES, default=BACKBONES[0])
+    parser.add_argument('--pretrained', default='', help='ViTPose weights, folder or hub id')
+    parser.add_argument('--crop', type=int, nargs=2, default=(96, 128), help='columns, rows')
+    parser.add_argument('--signal-scale', type=float, default=0.5)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--bf16', action='store_true', help='where the machine is fast at it')
+    parser.add_argument('--workers', type=int, default=0, help='processes that prepare data')
+    parser.add_argument('--threads', type=int, default=0, help='of the processor, 0 = all')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--validate-every', type=float, default=6, help='minutes')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train until the budget is used; a run that was stopped goes on where it was."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    rank = join_others()
+    torch.manual_seed(args.seed)
+    training, validation = read_split(args.data, 'lsp_extended_train')
+    config = NetworkConfig(
+        crop_size=tuple(args.crop),
+        backbone=args.backbone,
+        pretrained=args.pretrained,
+        signal_scale=args.signal_scale,
+    )
+    device = torch.device(args.device)
+    trainer = Trainer(PoseNetwork(config), device, args.learning_rate, args.bf16)
+    folder = RunFolder(args.out) if rank == 0 else None
+    budget = Budget(args.minutes, args.steps)
+    RunFolder(args.out).resume(trainer.network, trainer.ema, trainer.optimizer, budget)
+    torch.manual_seed(args.seed + 1000 * rank + budget.step)
+    loader = make_loader(args, training, budget, config, rank)
+    fit(trainer, loader, budget, folder, validation, args.validate_every)
+    if folder:
+        export_run(args.out, validation, args.out / 'pose2d')
+    return 0
+
+
+def make_loader(
+    args: argparse.Namespace, stills: People, budget: Budget, config: NetworkConfig, rank: int
+) -> DataLoader:
+    """Return endless batches, until the budget is used."""
+    mixture = Mixture((stills,), (1.0,))
+    if args.synthetic:
+        films = read_all(args.synthetic, 'windows_*.npz')
+        mixture = Mixture((stills, films), (1 - args.synthetic_share, args.synthetic_share))
+    strength = Strength.gentle() if args.gentle else Strength()
+    return DataLoader(
+        WindowDataset(mixture, config.past, config.future, strength),
+        batch_sampler=Plan(budget, config, args.batch, args.seed, rank),
+        num_workers=args.workers,
+    )
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    sys.exit(run(parser.parse_args()))

@@ -1,0 +1,80 @@
+"""Training windows for the lifter: motion through a random camera, estimated in 2D."""
+
+from dataclasses import dataclass
+
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.train.cameras import into_virtual_camera, project, random_views
+from diffpose_ros.train.mocap import Clips, MotionSampler
+from diffpose_ros.train.noise2d import corrupt
+import torch
+from torch import Tensor
+import torch.nn.functional as F
+
+(HIP,) = H36M_17.index('hip')
+
+
+@dataclass(frozen=True)
+class Windows:
+    """
+    What the lifter is given, and the truth. Virtual camera of the key frame.
+
+    rays        (B, T, J, 2)     estimated, x / z and y / z
+    covariance  (B, T, J, 2, 2)  the same units squared
+    score       (B, T, J)        0 = missing
+    present     (B, T)           which slots are filled
+    truth       (B, T, J, 3)     metres, every frame relative to its own hip
+    true_rays   (B, T, J, 2)     without error
+    """
+
+    rays: Tensor
+    covariance: Tensor
+    score: Tensor
+    present: Tensor
+    truth: Tensor
+    true_rays: Tensor
+
+    def to(self, device: torch.device) -> 'Windows':
+        """Return the same on another device."""
+        return Windows(*(value.to(device) for value in vars(self).values()))
+
+    def padded(self, before: int, after: int) -> 'Windows':
+        """Return the same with empty slots before and after."""
+        return Windows(
+            *(
+                F.pad(value, (0, 0) * (value.ndim - 2) + (before, after))
+                for value in vars(self).values()
+            )
+        )
+
+
+class WindowSampler:
+    """Draws windows without end."""
+
+    def __init__(self, clips: Clips, past: int, future: int, generator: torch.Generator) -> None:
+        self._clips, self._random = clips, generator
+        self._past, self._future = past, future
+
+    def draw(self, B: int, kind: str) -> Windows:
+        """Return B windows of a kind; what nobody fills is not computed."""
+        past = 1 if kind == 'single' else self._past
+        future = self._future if kind == 'centred' else 1
+        motion = MotionSampler(self._clips, past + 1 + future, past, self._random)
+        windows = self._seen(*motion.draw(B, kind), past)
+        return windows.padded(self._past - past, self._future - future)
+
+    def _seen(self, joints: Tensor, present: Tensor, key: int) -> Windows:
+        points = random_views(joints, key, self._random)
+        jitter = 0.03 * torch.randn(len(joints), 2, generator=self._random)
+        points = into_virtual_camera(points, key, jitter)
+        rays, seen = project(points)
+        height = (rays[:, key].amax(dim=1) - rays[:, key].amin(dim=1)).amax(dim=1)
+        estimate = corrupt(rays, seen, height, self._random)
+        there = present[..., None]
+        return Windows(
+            torch.where(there[..., None], estimate.rays, 0.0),
+            torch.where(there[..., None, None], estimate.covariance, 0.0),
+            torch.where(there, estimate.score, 0.0),
+            present,
+            points - points[:, :, HIP, None],
+            rays,
+        )

@@ -1,0 +1,154 @@
+"""
+Start the pose node, configured and active.
+
+Each parameter of the node is an argument of the same name, for example inference.steps:=2; what is
+not given is taken from params_file, and what that file does not name from the node's defaults.
+"""
+
+import os
+
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.share import find_shared
+from diffpose_ros.ros.parameters import leaves
+from diffpose_ros.ros.settings import NodeConfig
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessStart
+from launch.events import matches_action
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from lifecycle_msgs.msg import Transition
+import yaml
+
+PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+ARGUMENTS = {
+    'image_topic': ('image', 'images of the camera; /compressed is added by image_transport'),
+    'camera_info_topic': ('camera_info', 'calibration of the camera'),
+    'namespace': ('', 'namespace of the node, one per camera'),
+    'node_name': ('diffpose', 'name of the node, and so of its topics'),
+    'params_file': (str(find_shared('config/diffpose.yaml')), 'YAML file with parameters'),
+    'use_sim_time': ('false', 'take the time from /clock: simulators and recordings'),
+    'log_level': ('info', 'debug, info, warn, error or fatal'),
+    'respawn': ('false', 'start the node again when its process ends'),
+    'rviz': ('false', 'start RViz 2 with the view of this package'),
+    'camera_frame': ('camera_optical_frame', 'frame_id of the images; only rviz needs it'),
+}
+VIEWED = ('markers', 'overlay')  # topics in config/diffpose.rviz
+SETTINGS = {
+    name: (value, meta['description'])
+    for config in (PipelineConfig(), NodeConfig())
+    for name, value, meta in leaves(config)
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return arguments, environment and the node."""
+    known = [
+        DeclareLaunchArgument(name, default_value=default, description=meaning)
+        for name, (default, meaning) in ARGUMENTS.items()
+    ]
+    passed_on = [
+        DeclareLaunchArgument(
+            name, default_value='', description=f'{meaning} (default of the node: {default!r})'
+        )
+        for name, (default, meaning) in SETTINGS.items()
+    ]
+    return LaunchDescription([*known, *passed_on, *large_images(), OpaqueFunction(function=start)])
+
+
+def large_images() -> list[SetEnvironmentVariable]:
+    """Let Fast DDS pass large images, unless somebody chose a profile already."""
+    if any(variable in os.environ for variable in PROFILE_VARIABLES):
+        return []
+    profile = str(find_shared('config/fastdds.xml'))
+    return [SetEnvironmentVariable(variable, profile) for variable in PROFILE_VARIABLES]
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the node, what brings it up, and RViz."""
+    settings = given_settings(context)
+    autostart = settings.get('autostart', True)
+    settings['autostart'] = False  # the events below do it, and the node must not as well
+    node = LifecycleNode(
+        package='diffpose_ros',
+        executable='diffpose',
+        name=LaunchConfiguration('node_name'),
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[LaunchConfiguration('params_file'), settings],
+        remappings=[
+            ('image', LaunchConfiguration('image_topic')),
+            ('camera_info', LaunchConfiguration('camera_info_topic')),
+        ],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        respawn=LaunchConfiguration('respawn'),
+        respawn_delay=2.0,
+        output='screen',
+    )
+    return [*(bring_up(node) if autostart else []), node, *view()]
+
+
+def view() -> list[Node]:
+    """Return RViz, and a frame in which z is up: in the camera's own, people would lie."""
+    name = LaunchConfiguration('node_name')
+    camera = LaunchConfiguration('camera_frame')
+    upright = [camera, '_upright']
+    wanted = IfCondition(LaunchConfiguration('rviz'))
+    turn = ['--qx', '0.5', '--qy', '-0.5', '--qz', '0.5', '--qw', '0.5']
+    return [
+        Node(
+            package='tf2_ros',
+            executable='static_transform_publisher',
+            arguments=['--frame-id', camera, '--child-frame-id', upright, *turn],
+            condition=wanted,
+        ),
+        Node(
+            package='rviz2',
+            executable='rviz2',
+            namespace=LaunchConfiguration('namespace'),
+            arguments=['-d', str(find_shared('config/diffpose.rviz')), '-f', upright],
+            remappings=[(f'diffpose/{topic}', [name, f'/{topic}']) for topic in VIEWED],
+            condition=wanted,
+        ),
+    ]
+
+
+def bring_up(node: LifecycleNode) -> list[RegisterEventHandler]:
+    """Return what configures the node when it starts, and activates it when that succeeded."""
+    configure = OnProcessStart(
+        target_action=node, on_start=[change(node, Transition.TRANSITION_CONFIGURE)]
+    )
+    activate = OnStateTransition(
+        target_lifecycle_node=node,
+        start_state='configuring',
+        goal_state='inactive',
+        entities=[change(node, Transition.TRANSITION_ACTIVATE)],
+    )
+    return [RegisterEventHandler(configure), RegisterEventHandler(activate)]
+
+
+def change(node: LifecycleNode, transition: int) -> EmitEvent:
+    """Return the action that asks the node for a transition."""
+    return EmitEvent(
+        event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition)
+    )
+
+
+def given_settings(context: LaunchContext) -> dict[str, object]:
+    """Return the parameters that were given as arguments, with their types."""
+    texts = {name: context.launch_configurations[name] for name in SETTINGS}
+    given = {
+        name: text if isinstance(SETTINGS[name][0], str) else yaml.safe_load(text)
+        for name, text in texts.items()
+        if text
+    }
+    use_sim_time = yaml.safe_load(context.launch_configurations['use_sim_time'])
+    return {**given, 'use_sim_time': use_sim_time}

@@ -1,0 +1,89 @@
+"""Video files, compared with OpenCV's reader."""
+
+import struct
+
+import cv2
+from diffpose_ros.offline.video import VideoReader, VideoWriter
+import numpy as np
+import pytest
+
+
+def picture(number: int, width: int = 64, height: int = 48) -> np.ndarray:
+    """Return a smooth image that changes with the number."""
+    y, x = np.mgrid[:height, :width]
+    red = 255 * x / width
+    green = 255 * y / height
+    return np.stack([red, green, np.full_like(red, 20 * number)], axis=-1).astype(np.uint8)
+
+
+def write(path, times_s, **size):
+    with VideoWriter(path, size.get('width', 64), size.get('height', 48)) as writer:
+        for number, time_s in enumerate(times_s):
+            writer.write(time_s, picture(number, **size))
+    return path
+
+
+def read_with_opencv(path) -> list[np.ndarray]:
+    capture, images = cv2.VideoCapture(str(path)), []
+    while (answer := capture.read())[0]:
+        images.append(answer[1][..., ::-1])
+    return images
+
+
+def test_what_is_written_is_read_back_at_its_own_times(tmp_path):
+    times_s = [0.0, 0.1, 0.15, 0.4, 0.5]
+    reader = VideoReader(write(tmp_path / 'clip.mp4', times_s))
+    frames = list(reader)
+    assert (reader.width, reader.height, reader.frames) == (64, 48, 5)
+    np.testing.assert_allclose([time_s for time_s, _ in frames], times_s, atol=1e-3)
+    for number, (_, image) in enumerate(frames):
+        assert np.abs(image.astype(int) - picture(number)).mean() < 4
+
+
+def test_opencv_sees_the_same_pictures_in_the_file(tmp_path):
+    path = write(tmp_path / 'clip.mp4', [0.0, 0.1, 0.2])
+    theirs, ours = read_with_opencv(path), [image for _, image in VideoReader(path)]
+    assert len(theirs) == len(ours) == 3
+    for a, b in zip(theirs, ours, strict=True):
+        assert np.abs(a.astype(int) - b).mean() < 4
+
+
+def test_the_video_of_a_phone_held_upright_is_read_upright(tmp_path):
+    path = write(tmp_path / 'clip.mp4', [0.0, 0.1])
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b'tkhd') + 4 + 40  # ISO 14496-12, track header of version 0
+    quarter_turn = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30]
+    data[matrix : matrix + 36] = struct.pack('>9i', *quarter_turn)
+    path.write_bytes(data)
+    reader = VideoReader(path)
+    assert (reader.width, reader.height) == (48, 64)
+    theirs, (_, ours) = read_with_opencv(path)[0], next(iter(reader))
+    assert np.abs(theirs.astype(int) - ours).mean() < 4
+
+
+def test_an_odd_size_loses_one_row_and_column(tmp_path):
+    path = tmp_path / 'clip.mp4'
+    reader = VideoReader(write(path, [0.0], width=65, height=49))
+    assert (reader.width, reader.height) == (64, 48)
+
+
+def test_a_writer_that_fails_leaves_nothing_and_keeps_the_file_of_before(tmp_path):
+    path = tmp_path / 'clip.mp4'
+    path.write_text('before')
+    with pytest.raises(ValueError, match='does not come after'):
+        write(path, [0.0, 0.1, 0.1])
+    assert [p.name for p in tmp_path.iterdir()] == ['clip.mp4']
+    assert path.read_text() == 'before'
+
+
+def test_a_missing_video_is_told_by_its_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.mp4'):
+        VideoReader(tmp_path / 'nowhere.mp4')
+
+
+@pytest.mark.parametrize('content', [b'', b'no video at all' * 100])
+def test_a_file_that_is_no_video_is_refused(tmp_path, content):
+    path = tmp_path / 'text.mp4'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='no readable video'):
+        VideoReader(path)

@@ -1,0 +1,74 @@
+"""A real ROS graph per test: the node and a bystander, in a context of their own."""
+
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+import sys
+from threading import Thread
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))  # for bystander and standin_pipeline
+
+if find_spec('rclpy') is None:
+    collect_ignore_glob = ['*']
+
+
+@pytest.fixture
+def context():
+    """Return a ROS context of the test's own."""
+    import rclpy
+
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield context
+    context.try_shutdown()
+
+
+@pytest.fixture
+def executor(context):
+    """Return an executor that works in a thread."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    executor = SingleThreadedExecutor(context=context)
+    with spinning(executor):
+        yield executor
+
+
+@pytest.fixture
+def graph(context):
+    """Return a function that makes the graph: settings are the node's parameters."""
+    from bystander import Bystander, Graph
+    from diffpose_ros.ros.node import DiffposeNode
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.parameter import Parameter
+    from standin_pipeline import StandInPipeline
+
+    nodes = []
+    executor = SingleThreadedExecutor(context=context)
+
+    def make(make_pipeline=StandInPipeline, settings=None, cli_args=(), **bystander_arguments):
+        overrides = [Parameter(name, value=value) for name, value in (settings or {}).items()]
+        node = DiffposeNode(
+            make_pipeline, context=context, parameter_overrides=overrides, cli_args=[*cli_args]
+        )
+        bystander = Bystander(context=context, **bystander_arguments)
+        nodes.extend([node, bystander])
+        executor.add_node(node)
+        executor.add_node(bystander)
+        return Graph(node, bystander)
+
+    with spinning(executor):
+        yield make
+    for node in nodes:
+        node.close() if isinstance(node, DiffposeNode) else node.destroy_node()
+
+
+@contextmanager
+def spinning(executor):
+    """Let an executor work in a thread."""
+    thread = Thread(target=executor.spin, daemon=True)
+    thread.start()
+    yield
+    executor.shutdown()
+    thread.join(10)

@@ -1,0 +1,107 @@
+"""A pipeline that sees made-up people at once; alone it runs the node with them."""
+
+from contextlib import nullcontext
+from threading import Event
+
+from diffpose_ros.core.people import (
+    Box,
+    Frame,
+    FrameResult,
+    InferenceInfo,
+    JointState,
+    Person,
+    Pose2D,
+    Pose3D,
+    ScaleSource,
+    TrackState,
+)
+from diffpose_ros.core.skeleton import H36M_17
+import numpy as np
+
+J = len(H36M_17.joints)
+H = 3
+
+
+def person(track_id: str = 'p1', seed: int = 0, calibrated: bool = True) -> Person:
+    """Return somebody with random joints, the same for the same seed; their left wrist is lost."""
+    rng = np.random.default_rng(seed)
+    xy = rng.uniform(50, 400, (J, 2))
+    xyz = rng.normal([seed, 0, 4], 0.5, (J, 3))
+    half = rng.normal(size=(J, 3, 3)) * 0.05
+    lost = H36M_17.index('l_wrist')
+    state = np.full(J, JointState.MEASURED, np.uint8)
+    state[lost], xyz[lost] = JointState.INVALID, np.nan
+    return Person(
+        track_id,
+        TrackState.CONFIRMED,
+        1.25,
+        Box.around(xy, 0.9),
+        Pose2D(xy, np.tile(np.diag([9.0, 4.0]), (J, 1, 1)), rng.uniform(0, 1, J)),
+        Pose3D(
+            xyz,
+            half @ half.transpose(0, 2, 1),
+            np.diag([0.01, 0.01, 0.2]),
+            xyz + rng.normal(0, 0.05, (H, J, 3)),
+            np.array([0.5, 0.3, 0.2]),
+            state,
+            ScaleSource.BODY_PRIOR if calibrated else ScaleSource.NONE,
+        ),
+    )
+
+
+class StandInPipeline:
+    """Answers every frame with `people`; what it was given is kept for the tests."""
+
+    skeleton = H36M_17
+    model_id = 'standin@000000000000'
+    device = 'cpu'
+
+    def __init__(self, config):
+        self.config = config
+        self.people = [person()]
+        self.frames: list[Frame] = []
+        self.go = Event()  # cleared: every step waits until it is set
+        self.go.set()
+        self.failures = 0
+        self.warm = False
+        self.resets = 0
+        self._before: set[str] = set()
+
+    def step(self, frame, stage=lambda name: nullcontext()):
+        self.frames.append(frame)
+        with stage('pose2d'):
+            self.go.wait(30)
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError('the stand-in was told to fail')
+        ids = {p.track_id for p in self.people}
+        lost, self._before = tuple(sorted(self._before - ids)), ids
+        degraded = frozenset() if frame.camera else frozenset({'NO_CAMERA_INFO'})
+        inference = self.config.inference
+        info = InferenceInfo(
+            inference.steps,
+            inference.ensembles,
+            inference.lift_steps,
+            H,
+            27,
+            self.model_id,
+            degraded=degraded,
+        )
+        return FrameResult(frame.stamp_ns, tuple(self.people), info, lost)
+
+    def reset(self):
+        self.resets += 1
+        lost, self._before = tuple(sorted(self._before)), set()
+        return lost
+
+    def reconfigure(self, config):
+        self.config = config
+
+    def warm_up(self):
+        self.warm = True
+
+
+if __name__ == '__main__':
+    from diffpose_ros.ros.node import main
+
+    main(make_pipeline=StandInPipeline)

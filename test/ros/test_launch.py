@@ -1,0 +1,152 @@
+"""The launch file, run by the real launch system with a stand-in for the networks."""
+
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+
+from bystander import Bystander, wait_for
+from diffpose_ros.core.share import find_shared
+from diffpose_ros.msg import SkeletonArray
+import pytest
+from rclpy.executors import SingleThreadedExecutor
+
+pytest.importorskip('launch_ros', reason='launch_ros is not installed: it comes with ROS, not pip')
+
+pytestmark = pytest.mark.ros
+LAUNCH_FILE = find_shared('launch/diffpose.launch.py')
+START_S = 120  # on a busy machine
+STANDIN = Path(__file__).parent / 'standin_pipeline.py'
+RUN = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+arguments = [argument.split(':=') for argument in sys.argv[2:]]
+source = PythonLaunchDescriptionSource(sys.argv[1])
+service = LaunchService()
+service.include_launch_description(
+    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)])
+)
+sys.exit(service.run())
+"""
+
+
+@pytest.fixture
+def description():
+    from launch.launch_description_sources import (
+        get_launch_description_from_python_launch_file,
+    )
+
+    return get_launch_description_from_python_launch_file(str(LAUNCH_FILE))
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Return a function that starts the launch file; the executable is the stand-in."""
+    executable = tmp_path / 'lib' / 'diffpose_ros' / 'diffpose'
+    executable.parent.mkdir(parents=True)
+    executable.write_text(f'#!/bin/sh\nexec {sys.executable} {STANDIN} "$@"\n')
+    executable.chmod(0o755)
+    marker = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages' / 'diffpose_ros'
+    marker.parent.mkdir(parents=True)
+    marker.touch()
+    prefixes = [str(tmp_path), *os.environ.get('AMENT_PREFIX_PATH', sys.prefix).split(os.pathsep)]
+    environment = os.environ | {
+        'AMENT_PREFIX_PATH': os.pathsep.join(prefixes),
+        'ROS_LOG_DIR': str(tmp_path / 'log'),
+    }
+    started = []
+
+    def start(*arguments):
+        started.append(
+            subprocess.Popen(
+                [sys.executable, '-c', RUN, str(LAUNCH_FILE), *arguments],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for child in started:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def answer(context, namespace: str = '', topic: str = 'image') -> SkeletonArray:
+    """Show images until the node answers."""
+    bystander = Bystander(context=context, image_topic=topic)
+    heard: list[SkeletonArray] = []
+    bystander.create_subscription(
+        SkeletonArray, f'{namespace}/diffpose/skeletons', heard.append, 5
+    )
+    with SingleThreadedExecutor(context=context) as executor:
+        executor.add_node(bystander)
+
+        def answered():
+            bystander.show()
+            executor.spin_once(timeout_sec=0.05)
+            return heard
+
+        wait_for(answered, START_S)
+    bystander.destroy_node()
+    return heard[0]
+
+
+def test_every_parameter_and_topic_is_a_described_argument(description):
+    from test_parameters import ALL
+
+    arguments = {a.name: a.description for a in description.get_launch_arguments()}
+    assert {*ALL, 'image_topic', 'camera_info_topic', 'namespace', 'rviz'} <= set(arguments)
+    assert all(meaning and 'No description' not in meaning for meaning in arguments.values())
+
+
+def test_it_brings_the_node_up_once_and_ends_on_interrupt(launch, context):
+    child = launch('inference.steps:=3', 'publish_hypotheses:=true')
+    msg = answer(context)
+    assert msg.inference.steps_2d == 3
+    assert msg.skeletons[0].hypotheses
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert out.count('configured: ') == 1
+    assert 'Traceback' not in out
+    assert 'exit code' not in out
+
+
+def test_topics_namespace_and_file_are_taken(launch, context, tmp_path):
+    params = tmp_path / 'mine.yaml'
+    params.write_text('/**:\n  ros__parameters:\n    inference:\n      steps: 7\n')
+    launch(
+        f'params_file:={params}',
+        'namespace:=/front',
+        'image_topic:=/cam/image_raw',
+        'log_level:=warn',
+    )
+    msg = answer(context, '/front', '/cam/image_raw')
+    assert msg.inference.steps_2d == 7
+
+
+def test_without_autostart_somebody_else_decides(launch, context):
+    from lifecycle_msgs.srv import GetState
+
+    child = launch('autostart:=false')
+    bystander = Bystander(context=context)
+    client = bystander.create_client(GetState, '/diffpose/get_state')
+    assert client.wait_for_service(START_S)
+    done = client.call_async(GetState.Request())
+    with SingleThreadedExecutor(context=context) as executor:
+        executor.add_node(bystander)
+        executor.spin_until_future_complete(done, timeout_sec=10)
+    assert done.result().current_state.label == 'unconfigured'
+    bystander.destroy_node()
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    assert 'configured: ' not in out

@@ -1,0 +1,58 @@
+from dataclasses import asdict
+
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.evaluate.images2d import predict, Predictions
+from diffpose_ros.train.export2d import export_run, fit_covariances
+from diffpose_ros.train.loop import Budget, Ema, RunFolder
+from diffpose_ros.train.stills import People
+from diffpose_ros.video2d.estimator import VideoEstimator
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+import numpy as np
+import torch
+
+J = len(POSETRACK_15.joints)
+CPU = torch.device('cpu')
+SMALL = NetworkConfig(
+    crop_size=(48, 64),
+    widths=(12, 16, 24),
+    depths=(1, 1, 1),
+    dim=16,
+    strl_layers=1,
+    decoder_layers=1,
+    decoder_widths=(12, 8),
+    heads=2,
+)
+
+
+def crowd(count: int) -> People:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (90, 80, 3), np.uint8) for _ in range(count)]
+    xy = rng.uniform(10, 70, (count, J, 2)).astype(np.float32)
+    return People(pictures, xy, np.ones((count, J), bool), np.arange(count), [[]] * count)
+
+
+def test_covariances_are_scaled_until_half_of_the_joints_lie_in_the_half_ellipse():
+    people = crowd(400)
+    rng = np.random.default_rng(1)
+    spread = rng.uniform(1, 6, J)  # what the network does not know
+    xy = people.xy + spread[:, None] * rng.normal(size=people.xy.shape)
+    told = np.broadcast_to(np.eye(2), (400, J, 2, 2))
+    factors = fit_covariances(Predictions(xy, told, told, np.ones((400, J)), 0.0), people)
+    np.testing.assert_allclose(factors, spread**2, rtol=0.25)
+
+
+def test_a_run_becomes_a_checkpoint_with_calibrated_scores(tmp_path):
+    network = PoseNetwork(SMALL)
+    folder = RunFolder(tmp_path / 'run')
+    folder.write_config(asdict(SMALL))
+    optimizer = torch.optim.AdamW(network.parameters())
+    folder.save(network, Ema(network), optimizer, Budget(steps=7, step=7))
+    people = crowd(20)
+    measures = export_run(tmp_path / 'run', people, tmp_path / 'pose')
+    checkpoint = load_checkpoint(str(tmp_path / 'pose.safetensors'), 'pose2d')
+    assert checkpoint.extras['training']['step'] == 7
+    assert checkpoint.extras['validation'] == measures
+    found = predict(VideoEstimator.from_checkpoint(checkpoint, CPU), people, 1, 1)
+    assert measures['ece'] < 0.1
+    assert abs(found.score.mean() - measures['pck']) < 0.05

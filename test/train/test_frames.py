@@ -1,0 +1,85 @@
+import io
+import tarfile
+
+import cv2
+from diffpose_ros.train.frames import body_mask, clutter, Frames, photographs, Picture
+from diffpose_ros.train.stills import TEST, VALIDATION
+import numpy as np
+import pytest
+
+JOINTS = (
+    'r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow r_shoulder'
+    ' l_shoulder l_elbow l_wrist neck head_top'
+).split()
+STANDING = np.array(
+    [[40, 95], [40, 75], [42, 52], [52, 52], [54, 75], [54, 95], [30, 55], [33, 42], [38, 28],
+     [56, 28], [61, 42], [64, 55], [47, 25], [47, 10]], np.float32,
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twenty pictures, number n all of grey n; 2 and 9 show the same."""
+    names = [f'im{n:05d}.webp' for n in range(1, 21)]
+    with tarfile.open(tmp_path / 'lsp_extended_frames.tar', 'w') as tar:
+        for n, name in enumerate(names, start=1):
+            data = cv2.imencode('.webp', np.full((100, 90, 3), 10 * n, np.uint8))[1].tobytes()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    joints = np.stack([STANDING + n for n in range(1, 21)])
+    labelled = np.ones((20, 14), bool)
+    labelled[4, 0] = False
+    np.savez(
+        tmp_path / 'lsp_extended_frames.npz',
+        filenames=names, joints_px=joints, labelled=labelled, joint_names=JOINTS,
+    )  # fmt: skip
+    (tmp_path / 'lsp_extended_duplicate_ids.txt').write_text('2 9\n4 5\n')
+    return tmp_path
+
+
+def numbers(frames):
+    return [round(frames[i].image.mean() / 10) for i in range(len(frames))]
+
+
+def test_training_leaves_out_both_held_out_folds_and_their_twins(folder):
+    assert numbers(Frames(folder)) == [3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 20]
+
+
+def test_the_test_pictures_are_those_whose_number_nine_divides(folder):
+    assert numbers(Frames(folder, TEST)) == [9, 18]
+    assert numbers(Frames(folder, VALIDATION)) == [1, 10, 19]
+
+
+def test_joints_stay_with_their_picture_and_unlabelled_ones_are_absent(folder):
+    frames = Frames(folder)
+    np.testing.assert_allclose(frames[0].joints['neck'], [50, 28])  # number 3
+    assert 'r_ankle' not in frames[2].joints  # number 5
+    assert len(frames[2].points) == 13
+
+
+def test_a_folder_without_the_pictures_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='lsp_extended_frames'):
+        Frames(tmp_path)
+
+
+def test_the_body_mask_covers_the_bones_and_little_else():
+    joints = {name: xy.astype(float) for name, xy in zip(JOINTS, STANDING, strict=True)}
+    mask = body_mask(Picture(np.zeros((110, 100, 3), np.uint8), joints))
+    x, y = STANDING.astype(int).T
+    assert (mask[y, x] > 127).all()
+    assert mask[:, :15].max() == mask[:, 85:].max() == 0
+    assert 0.1 < (mask > 127).mean() < 0.5
+
+
+def test_clutter_is_repeatable_and_varied():
+    one, same, other = (clutter(np.random.default_rng(s), 64, 48) for s in (0, 0, 1))
+    assert one.shape == (48, 64, 3)
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_photographs_are_colour_pictures():
+    for image in photographs():
+        assert image.ndim == 3
+        assert image.dtype == np.uint8

@@ -1,0 +1,83 @@
+from diffpose_ros.train.loop import Budget
+from diffpose_ros.train.pose_trainer import draw_steps, pose_loss, spread_out, Trainer
+from diffpose_ros.video2d.heatmap import encode
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+import pytest
+import torch
+
+SMALL = NetworkConfig(
+    crop_size=(48, 64),
+    widths=(12, 16, 24),
+    depths=(1, 1, 1),
+    dim=16,
+    strl_layers=1,
+    decoder_layers=1,
+    decoder_widths=(12, 8),
+    heads=2,
+)
+LATE = 0.9  # share of the run
+
+
+def heat(x: float) -> torch.Tensor:
+    return encode(torch.tensor([[[x, 60.0]]]), 48, 36)
+
+
+@pytest.mark.parametrize(('predicted', 'cost'), [(heat(40), 0), (0 * heat(40), 1)])
+def test_nothing_costs_one_and_the_truth_costs_nothing(predicted, cost):
+    assert float(pose_loss(predicted, heat(40), torch.ones(1, 1), 0.4)) == pytest.approx(cost)
+
+
+def test_a_sure_answer_elsewhere_costs_two_and_later_loses_weight():
+    both = torch.cat([heat(40), heat(40)], dim=1)
+    answer = torch.cat([heat(40), heat(110)], dim=1)
+    weight = torch.ones(1, 2)
+    before = float(pose_loss(answer, both, weight, 0.4))
+    assert before == pytest.approx((0 + 2) / 2, rel=0.01)
+    late = float(pose_loss(answer, both, weight, LATE))
+    trust = (1.2 / 2) ** 2
+    assert late == pytest.approx(2 * trust / (1 + trust), rel=0.01)
+
+
+def test_unlabelled_joints_cost_nothing():
+    assert float(pose_loss(heat(40), heat(110), torch.zeros(1, 1), LATE)) == 0
+
+
+def test_early_on_a_missed_joint_costs_more_than_heat_in_the_background():
+    missed = float(pose_loss(0 * heat(40), heat(40), torch.ones(1, 1), 0.0))
+    assert missed > 5
+
+
+def test_noisier_steps_are_drawn_more_often():
+    t = draw_steps(20000, 1000, torch.device('cpu'))
+    assert int(t.min()) >= 0
+    assert int(t.max()) == 999
+    assert float((t >= 500).float().mean()) == pytest.approx(0.75, abs=0.02)
+
+
+def test_frames_land_in_their_slots_and_holes_stay_empty():
+    network = PoseNetwork(SMALL).eval()
+    frames = torch.randint(0, 256, (2, 5, 3, 64, 48), dtype=torch.uint8)
+    present = torch.tensor([[1, 0, 1, 1, 0], [0, 0, 1, 0, 0]]) > 0
+    window = spread_out(network, frames, present)
+    assert (window[~present] == 0).all()
+    alone = network.features(frames[0, 3][None].float())
+    torch.testing.assert_close(window[0, 3], alone[0], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('slots', [1, 5])
+def test_a_small_network_learns_one_batch_by_heart(slots):
+    trainer = Trainer(PoseNetwork(SMALL), torch.device('cpu'), 1e-2, bf16=False)
+    present = torch.zeros(4, slots, dtype=torch.bool)
+    present[:, slots // 2] = True
+    batch = {
+        'frames': torch.randint(0, 256, (4, slots, 3, 64, 48), dtype=torch.uint8),
+        'present': present,
+        'xy': 40 * torch.rand(4, 15, 2),
+        'weight': torch.ones(4, 15),
+    }
+    budget = Budget(steps=10_000)
+    losses = []
+    for _ in range(60):
+        losses.append(trainer.step(batch, budget))
+        budget.advance()
+    assert losses[-1] < 0.8 * losses[5]

@@ -1,0 +1,150 @@
+import cv2
+from diffpose_ros.core.detector import body_corners
+from diffpose_ros.train.detector import box_loss, example, focal_loss, PARTS
+from diffpose_ros.train.frames import Picture
+from diffpose_ros.train.scenes import beside_person, Canvas, finish, placement, Scene, SceneMaker
+import numpy as np
+import pytest
+import torch
+
+JOINTS = (
+    'r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow r_shoulder'
+    ' l_shoulder l_elbow l_wrist neck head_top'
+).split()
+POINTS = np.array(
+    [[40, 95], [40, 75], [42, 52], [52, 52], [54, 75], [54, 95], [30, 55], [33, 42], [38, 28],
+     [56, 28], [61, 42], [64, 55], [47, 25], [47, 10]], float,
+)  # fmt: skip
+
+
+class OnePicture:
+    """A red person-shaped block in a green picture, again and again."""
+
+    def __init__(self):
+        image = np.zeros((120, 160, 3), np.uint8)
+        image[..., 1] = 200
+        image[5:100, 28:67] = (255, 0, 0)
+        self.picture = Picture(image, dict(zip(JOINTS, POINTS, strict=True)))
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, position):
+        return self.picture
+
+
+def scene(boxes, trust, unsure=False, joints=()):
+    return Scene(
+        np.zeros((64, 96, 3), np.uint8),
+        np.array(boxes, float),
+        np.array(trust, float),
+        list(joints),
+        np.full((64, 96), unsure),
+    )
+
+
+def batch(one_scene):
+    return {k: torch.from_numpy(np.asarray(v))[None] for k, v in example(one_scene).items()}
+
+
+@pytest.mark.parametrize('seed', range(12))
+def test_every_scene_has_boxes_within_the_picture_and_is_repeatable(seed):
+    maker = SceneMaker(OnePicture(), [], size=128)
+    one, same = (maker.draw(np.random.default_rng(seed)) for _ in range(2))
+    np.testing.assert_array_equal(one.image, same.image)
+    assert one.image.shape == (128, 128, 3)
+    assert (one.boxes >= 0).all()
+    assert (one.boxes <= 128).all()
+    assert len(one.boxes) == len(one.trust)
+
+
+def test_labels_go_where_the_pixels_go():
+    rng = np.random.default_rng(3)
+    picture = OnePicture().picture
+    for _ in range(5):
+        matrix = placement(picture.points, 70, np.array([64, 64]), rng)
+        canvas = Canvas(np.zeros((128, 128, 3), np.uint8))
+        moved = cv2.warpAffine(picture.image, matrix, (128, 128))
+        canvas.paste(moved, np.full((128, 128), 255, np.uint8), unsure=True)
+        canvas.add_body(picture, matrix)
+        x, y = np.round(canvas.bodies[0].points).astype(int).T
+        assert (canvas.image[y, x, 0] > 200).all()  # every joint lies on the red block
+
+
+def test_the_person_gets_the_size_and_place_that_were_asked_for():
+    matrix = placement(POINTS, 60, np.array([50, 40]), np.random.default_rng(0))
+    moved = POINTS @ matrix[:, :2].T + matrix[:, 2]
+    assert np.ptp(moved, axis=0).max() == pytest.approx(60, rel=0.25)  # tilt and stretch
+    assert np.abs((moved.min(axis=0) + moved.max(axis=0)) / 2 - [50, 40]).max() < 10
+
+
+def test_a_covered_person_need_not_be_found():
+    canvas = Canvas(np.zeros((128, 128, 3), np.uint8))
+    block, whole = np.full((128, 128, 3), 90, np.uint8), np.full((128, 128), 255, np.uint8)
+    canvas.paste(block, whole, unsure=False)
+    canvas.add_body(OnePicture().picture, np.eye(2, 3))
+    assert len(canvas.seen(canvas.bodies[0])) == len(JOINTS)
+    canvas.paste(block, whole, unsure=False)
+    finished = finish(canvas, np.random.default_rng(0))
+    assert finished.trust.tolist() == [0]
+    assert finished.joints == []
+
+
+def test_the_part_beside_a_person_does_not_show_the_person():
+    part = beside_person(OnePicture().picture)
+    assert part.shape[1] > 80
+    assert (part[..., 0] == 0).all()
+
+
+def test_the_heat_is_one_at_the_centre_and_the_box_is_learned_there():
+    maps = example(scene([[10, 10, 40, 60], [50, 5, 90, 60]], [1, 1]))
+    assert np.argwhere(maps['heat'] == 1).tolist() == [[4, 3], [4, 8]]
+    np.testing.assert_allclose(maps['box'][:, 4, 3], [10, 10, 40, 60])
+    np.testing.assert_allclose(maps['box'][:, 4, 8], [50, 5, 90, 60])
+    assert (maps['care'] == 1).all()
+
+
+def test_a_person_without_trust_is_neither_wanted_nor_forbidden():
+    maps = example(scene([[10, 10, 40, 60]], [0]))
+    assert maps['heat'].max() == 0
+    assert maps['care'][4, 3] == 0
+
+
+def test_joints_of_both_sides_share_one_map():
+    joints = [('l_ankle', np.array([12.0, 50.0])), ('r_ankle', np.array([60.0, 50.0]))]
+    maps = example(scene([[10, 10, 40, 60]], [1], joints=joints))['parts']
+    assert np.argwhere(maps == 1).tolist() == [[PARTS.index('ankle'), 6, c] for c in (1, 7)]
+
+
+def test_an_unlabelled_person_is_forgiven_only_where_somebody_may_be():
+    logits = torch.full((1, 1, 8, 12), -8.0)
+    logits[0, 0, 4, 10] = 3.0  # far from the labelled one
+    sure, unsure = (batch(scene([[4, 4, 20, 60]], [1], u)) for u in (False, True))
+    losses = [focal_loss(logits, maps['heat'][:, None], maps) for maps in (sure, unsure)]
+    assert losses[0] > losses[1] + 1
+
+
+def test_the_focal_loss_of_a_single_cell_is_that_of_the_paper():
+    maps = batch(scene([[10, 10, 40, 60]], [1]))
+    target = torch.zeros(1, 1, 8, 12)
+    logits = torch.full((1, 1, 8, 12), -60.0)  # all else is right
+    target[0, 0, 2, 3], logits[0, 0, 2, 3] = 0.7, 0.5
+    p = 1 / (1 + np.exp(-0.5))
+    expected = -(abs(0.7 - p) ** 2) * (0.3 * np.log(1 - p) + 0.7 * np.log(p))
+    assert focal_loss(logits, target, maps).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_box_loss_is_one_minus_the_generalised_iou():
+    true = batch(scene([[10, 10, 40, 60]], [1]))
+    true['weight'] = (true['heat'] == 1).float()
+    assert box_loss(true['box'], true).item() == pytest.approx(0, abs=1e-5)
+    shifted = true['box'] + torch.tensor([60.0, 0, 60, 0]).view(1, 4, 1, 1)  # 30 px apart
+    # no overlap; hull 90 x 50, union 2 x 30 x 50: GIoU = 0 - (4500 - 3000) / 4500
+    assert box_loss(shifted, true).item() == pytest.approx(1 + 1 / 3, rel=1e-4)
+
+
+def test_body_corners_of_what_is_pasted_hold_the_joints():
+    left, top, right, bottom = body_corners(POINTS)
+    assert left < POINTS[:, 0].min()
+    assert bottom > POINTS[:, 1].max()
+    assert right - left < bottom - top
