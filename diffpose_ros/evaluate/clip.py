@@ -21,7 +21,7 @@ from diffpose_ros.core.people import Frame, FrameResult, Person
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.coverage import coverage
-from diffpose_ros.evaluate.mpjpe import mpjpe, p_mpjpe
+from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
 from diffpose_ros.evaluate.pck import correct_joints, torso_length
 from diffpose_ros.offline.video import VideoReader
 import numpy as np
@@ -31,14 +31,7 @@ from tqdm import tqdm
 
 Floats = NDArray[np.floating]
 
-LIMBS = H36M_17.index(
-    *(
-        f'{side}_{joint}'
-        for side in 'lr'
-        for joint in 'hip knee ankle shoulder elbow wrist'.split()
-    )
-)
-QUANTILES = (0.5, 0.68, 0.9, 0.95)
+LIMB_JOINTS = H36M_17.index(*LIMBS)
 
 
 @dataclass(frozen=True)
@@ -135,7 +128,7 @@ def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any
         'people': len(matches),
         'detection_rate': len(found) / max(len(matches), 1),
         'id_switches': count_id_switches(found),
-        'pck': pck_of(matches, LIMBS),
+        'pck': pck_of(matches, LIMB_JOINTS),
         'pck_17': pck_of(matches, list(range(17))),
     }
     return {**figures, **distances(found)} if found else figures
@@ -150,7 +143,9 @@ def assign_people(people: Sequence[Person], px: Floats, metres: Floats) -> list[
     for row, i in enumerate(labelled):
         for column, person in enumerate(posed):
             assert person.pose2d is not None
-            distance = np.linalg.norm(person.pose2d.xy[LIMBS] - px[i, LIMBS], axis=1).mean()
+            distance = np.linalg.norm(
+                person.pose2d.xy[LIMB_JOINTS] - px[i, LIMB_JOINTS], axis=1
+            ).mean()
             cost[row, column] = distance if distance <= torso[i] else 1e9
     rows, columns = linear_sum_assignment(cost)
     chosen = {r: c for r, c in zip(rows, columns, strict=True) if cost[r, c] < 1e9}
@@ -171,25 +166,25 @@ def pck_of(matches: Sequence[Match], joints: list[int]) -> float:
 
 
 def distances(found: Sequence[Match]) -> dict[str, float]:
-    """Return errors and coverage over the people found."""
-    poses = [match.person.pose3d for match in found]  # type: ignore[union-attr]
-    bodies = np.stack([pose.xyz for pose in poses])  # type: ignore[union-attr]
-    truth = np.stack([match.truth_m for match in found])
-    total = np.stack([pose.covariance for pose in poses])  # type: ignore[union-attr]
-    root = np.stack([pose.root_covariance for pose in poses])  # type: ignore[union-attr]
-    pixels = np.stack([match.person.pose2d.xy for match in found])  # type: ignore[union-attr]
-    error_px = np.linalg.norm(pixels - np.stack([match.truth_px for match in found]), axis=-1)
+    """
+    Return errors and coverage over the people found.
+
+    Coverage is that of the absolute positions, with the covariances that subscribers get; root
+    relative, it is that of the pose alone.
+    """
+    poses = [m.person.pose3d for m in found if m.person and m.person.pose3d]
+    pixels = np.stack([m.person.pose2d.xy for m in found if m.person and m.person.pose2d])
+    bodies, truth = np.stack([pose.xyz for pose in poses]), np.stack([m.truth_m for m in found])
+    total = np.stack([pose.covariance for pose in poses])
+    shape = total - np.stack([pose.root_covariance for pose in poses])[:, None]
+    error_px = np.linalg.norm(pixels - np.stack([m.truth_px for m in found]), axis=-1)
     relative, true_relative = bodies - bodies[:, :1], truth - truth[:, :1]
-    shape = total[:, 1:] - root[:, None]  # the hip has no error relative to itself
     return {
-        'error_px': float(np.mean(error_px[:, LIMBS])),
-        'mpjpe_mm': 1000 * mpjpe(relative, true_relative),
-        'p_mpjpe_mm': 1000 * p_mpjpe(relative, true_relative),
-        'mpjpe_limbs_mm': 1000 * mpjpe(relative[:, LIMBS], true_relative[:, LIMBS]),
-        'p_mpjpe_limbs_mm': 1000 * p_mpjpe(relative[:, LIMBS], true_relative[:, LIMBS]),
-        'hip_error_mm': 1000 * float(np.linalg.norm(bodies[:, 0] - truth[:, 0], axis=1).mean()),
-        **{f'coverage_{100 * q:.0f}': coverage(bodies - truth, total, q) for q in QUANTILES},
-        'coverage_90_root_relative': coverage((relative - true_relative)[:, 1:], shape, 0.9),
+        'error_px': float(error_px[:, LIMB_JOINTS].mean()),
+        **summary(bodies, truth),
+        'hip_error_mm': float(hip_errors(bodies, truth).mean()),
+        **coverage(bodies, total, truth),
+        'coverage_90_root_relative': coverage(relative, shape, true_relative)['coverage_90'],
     }
 
 

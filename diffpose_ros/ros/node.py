@@ -175,7 +175,7 @@ class DiffposeNode(LifecycleNode):
                 kind,
                 topic,
                 callback,
-                topics.newest_only(),
+                topics.sensor_data(),
                 qos_overriding_options=topics.overridable(),
             )
         )

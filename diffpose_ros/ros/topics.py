@@ -15,9 +15,14 @@ OVERLAY = '~/overlay'
 DIAGNOSTICS = '/diagnostics'
 
 
-def newest_only() -> QoSProfile:
-    """Return what sensors offer at least: the newest message, lost ones are not sent again."""
-    return _profile(1, ReliabilityPolicy.BEST_EFFORT)
+def sensor_data() -> QoSProfile:
+    """
+    Return what sensors offer at least: lost messages are not sent again.
+
+    A few messages may wait in the middleware, so that a busy moment of the executor loses none: the
+    node itself keeps only the newest and counts the others.
+    """
+    return _profile(5, ReliabilityPolicy.BEST_EFFORT)
 
 
 def results(depth: int = 5) -> QoSProfile:

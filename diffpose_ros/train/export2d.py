@@ -5,7 +5,7 @@ Turn a training run into a calibrated checkpoint, also while the run goes on.
 """
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import json
 from pathlib import Path
 import sys
@@ -26,13 +26,13 @@ FEW = 30  # labelled joints below which a fit says nothing
 NEVER_SEEN = (-12.0, 0.0, 0.0)  # weights that give a joint nobody labelled the score 0
 
 
-def calibrate(network: PoseNetwork, people: People, device: torch.device) -> Calibration:
-    """Fit scores and covariances to people that the network was not trained on."""
-    skeleton = network.config.joints
-    plain = Calibration.plain(len(skeleton.joints))
-    found = predict(VideoEstimator(network, plain, device), people, 1, 1)
-    correct = pck.correct_joints(found.xy, people.xy, skeleton)
-    # The plain score is the peak itself; spreads are compared in crop pixels.
+def calibrate(found: Predictions, people: People) -> Calibration:
+    """
+    Fit scores and covariances to people that the network was not trained on.
+
+    found  with plain calibration: its scores are the peaks themselves
+    """
+    correct = pck.correct_joints(found.xy, people.xy, people.skeleton)
     score = fit_scores(found.score, found.crop_covariance, correct, people.labelled)
     score[people.labelled.sum(axis=0) < FEW] = NEVER_SEEN
     return Calibration(score, fit_covariances(found, people))
@@ -56,10 +56,12 @@ def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
     config = NetworkConfig.from_dict(json.loads((run / 'config.json').read_text()))
     network = PoseNetwork(config)
     network.load_state_dict(state['ema'])
-    device = torch.device('cpu')
-    calibration = calibrate(network, validation, device)
-    estimator = VideoEstimator(network, calibration, device)
-    measures = measure(validation, predict(estimator, validation, 1, 1))
+    plain = Calibration.plain(len(config.joints.joints))
+    estimator = VideoEstimator(network, plain, torch.device('cpu'))
+    found = predict(estimator, validation, 1, 1, quiet=False)
+    calibration = calibrate(found, validation)
+    scores = calibration.scores(found.score, found.crop_covariance)
+    measures = measure(validation, replace(found, score=scores))
     extras = {
         'calibration': calibration.to_dict(config.joints),
         'training': {'step': state['step'], 'minutes': state['elapsed_s'] / 60},

@@ -1,5 +1,9 @@
 from itertools import pairwise
 import json
+import os
+import socket
+import subprocess
+import sys
 
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
 import pytest
@@ -98,3 +102,39 @@ def test_the_log_has_one_object_a_line(tmp_path):
     folder.log(step=2, pck=0.1)
     lines = (tmp_path / 'new' / 'log.jsonl').read_text().splitlines()
     assert [json.loads(line)['step'] for line in lines] == [1, 2]
+
+
+TWO_PROCESSES = """
+import torch
+from torch import nn
+from diffpose_ros.train.loop import average_gradients, Budget, join_others
+torch.set_num_threads(1)
+rank = join_others()
+model = nn.Linear(2, 1, bias=False)
+nn.init.ones_(model.weight)
+model(torch.tensor([[1.0, 10.0 * rank]])).sum().backward()
+average_gradients(model)
+now = [0.0]
+budget = Budget(minutes=1, clock=lambda: now[0])
+now[0] = 6.0 if rank else 12.0
+budget.advance()
+print(model.weight.grad.tolist(), budget.elapsed_s)
+"""
+
+
+def test_two_processes_average_their_gradients_and_agree_on_the_time():
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    common = {'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)}
+    pair = [
+        subprocess.Popen(
+            [sys.executable, '-c', TWO_PROCESSES],
+            env=os.environ | common | {'RANK': str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    answers = [process.communicate(timeout=120)[0].strip() for process in pair]
+    assert answers == ['[[1.0, 5.0]] 9.0'] * 2

@@ -53,11 +53,12 @@ def person_truth(body: Body, pose: Floats, view: View, depth_m: Floats) -> Truth
     points = posetrack(joints)
     pixels = before_camera(points, view)
     skin = before_camera(body.skin(pose, surface(body)), view)
+    skin = skin[~np.isnan(skin[:, 0])]
     return Truth(
         joints_px=pixels,
         visible=seen(pixels, view.to_camera(points)[:, 2], depth_m),
         joints_cam_m=view.to_camera(h36m(joints)),
-        box=np.concatenate([np.nanmin(skin, axis=0), np.nanmax(skin, axis=0)]),
+        box=np.concatenate([skin.min(0, initial=np.inf), skin.max(0, initial=-np.inf)]),
     )
 
 

@@ -1,0 +1,129 @@
+"""The main path with the packaged networks on the packaged clip."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+
+from diffpose_ros.core.config import InferenceConfig, PipelineConfig
+from diffpose_ros.core.people import Frame, ScaleSource
+from diffpose_ros.core.pipeline import pick_device, PosePipeline
+from diffpose_ros.core.share import find_shared
+from diffpose_ros.evaluate.clip import measure, read_labels
+from diffpose_ros.offline.calibration import read_calibration
+from diffpose_ros.offline.video import VideoReader
+import numpy as np
+import pytest
+
+CONFIG = PipelineConfig(device='cpu')
+
+
+@pytest.fixture(scope='module')
+def frames():
+    camera = read_calibration(find_shared('demo/walk.yaml'))
+    reader = VideoReader(find_shared('demo/walk.mp4'))
+    return [Frame(image, round(1e9 * time_s), camera) for time_s, image in islice(reader, 60)]
+
+
+@pytest.fixture(scope='module')
+def loaded():
+    return PosePipeline.from_config(CONFIG)
+
+
+@pytest.fixture
+def pipeline(loaded):
+    loaded.reset()
+    loaded.reconfigure(CONFIG)
+    return loaded
+
+
+@pytest.fixture(scope='module')
+def results(loaded, frames):
+    loaded.reset()
+    return [loaded.step(frame) for frame in frames]
+
+
+def poses(results):
+    return [person.pose3d.xyz for r in results for person in r.people if person.pose3d]
+
+
+def test_the_person_of_the_packaged_clip_is_found_and_followed(results):
+    labels = read_labels(find_shared('demo/walk.npz'))
+    figures = measure(results, labels)
+    assert figures['detection_rate'] >= 0.9
+    assert figures['id_switches'] == 0
+    assert figures['pck'] >= 0.5
+
+
+def test_every_covariance_is_positive_definite(results):
+    for result in results:
+        for person in result.people:
+            if person.pose3d is not None:
+                assert (np.linalg.eigvalsh(person.pose3d.covariance) > 0).all()
+
+
+def test_the_mean_of_the_hypotheses_is_the_pose(results):
+    for result in results:
+        for person in result.people:
+            if person.pose3d is not None:
+                mean = person.pose3d.weights @ person.pose3d.hypotheses.reshape(5, -1)
+                np.testing.assert_allclose(mean.reshape(17, 3), person.pose3d.xyz, atol=1e-6)
+
+
+def test_the_same_frames_give_the_same_result_to_the_last_bit(pipeline, frames):
+    first, second = ([pipeline.step(f) for f in frames[:12]], pipeline.reset())[0], []
+    second = [pipeline.step(f) for f in frames[:12]]
+    assert poses(first)
+    for a, b in zip(poses(first), poses(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_step_back_in_time_starts_anew(pipeline, frames):
+    before = [pipeline.step(frame) for frame in frames[:10]]
+    ids = {person.track_id for person in before[-1].people}
+    after = pipeline.step(frames[0])
+    assert ids
+    assert ids <= set(after.lost)
+    assert not ids & {person.track_id for person in after.people}
+
+
+def test_an_empty_picture_has_nobody_in_it(pipeline):
+    grey = Frame(np.full((480, 640, 3), 128, np.uint8), 0)
+    assert pipeline.step(grey).people == ()
+
+
+def test_without_a_camera_the_pose_is_relative_and_the_result_says_so(pipeline, frames):
+    for frame in frames[:8]:
+        result = pipeline.step(replace(frame, camera=None))
+    assert 'NO_CAMERA_INFO' in result.info.degraded
+    assert [p.pose3d.scale_source for p in result.people if p.pose3d] == [ScaleSource.NONE]
+
+
+def test_new_settings_hold_from_the_next_frame_on(pipeline, frames):
+    pipeline.step(frames[0])
+    more = InferenceConfig(steps=2, ensembles=2, lift_steps=3, hypotheses=7)
+    pipeline.reconfigure(replace(CONFIG, inference=more))
+    for frame in frames[1:8]:
+        result = pipeline.step(frame)
+    info = result.info
+    assert (info.steps, info.ensembles, info.lift_steps, info.hypotheses) == (2, 2, 3, 7)
+    assert all(len(p.pose3d.hypotheses) == 7 for p in result.people if p.pose3d)
+
+
+def test_the_stages_are_told_in_the_order_of_the_path(pipeline, frames):
+    names = []
+
+    @contextmanager
+    def stage(name):
+        names.append(name)
+        yield
+
+    pipeline.step(frames[0], stage)
+    assert names == ['detect', 'pose2d', 'lift3d']
+
+
+@pytest.mark.parametrize(
+    ('name', 'text'), [('gpu', 'set it to auto, cpu or cuda'), ('cuda:9', 'torch sees no GPU')]
+)
+def test_an_unusable_device_is_refused_with_the_remedy(name, text):
+    with pytest.raises(ValueError, match=text):
+        pick_device(name)

@@ -1,0 +1,109 @@
+"""Sticky crops and reused features, with a small untrained network."""
+
+from diffpose_ros.core.config import InferenceConfig
+from diffpose_ros.core.people import Box, Frame
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.stage2d import Stage2D
+from diffpose_ros.core.tracker import Track
+from diffpose_ros.video2d.calibration import Calibration
+from diffpose_ros.video2d.estimator import VideoEstimator
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+import numpy as np
+import pytest
+import torch
+
+SMALL = NetworkConfig(
+    crop_size=(48, 64),
+    widths=(12, 16, 24),
+    depths=(1, 1, 1),
+    dim=16,
+    strl_layers=1,
+    decoder_layers=1,
+    decoder_widths=(12, 8),
+    heads=2,
+)
+ONCE = InferenceConfig()
+BOXES = [Box(60, 60, 30, 50), Box(110, 70, 40, 60)]
+
+
+class CountingEstimator(VideoEstimator):
+    """Counts the crops that go through the backbone."""
+
+    crops = 0
+
+    def features(self, crops):
+        self.crops += len(crops)
+        return super().features(crops)
+
+
+@pytest.fixture
+def estimator():
+    network = PoseNetwork(SMALL)
+    with torch.no_grad():
+        network.decoder.head.weight.mul_(30)
+    return CountingEstimator(network, Calibration.plain(15), torch.device('cpu'))
+
+
+def film(count):
+    images = np.random.default_rng(0).integers(0, 255, (count, 120, 160, 3), np.uint8)
+    return [Frame(image, i * 40_000_000) for i, image in enumerate(images)]
+
+
+def tracks(boxes=BOXES):
+    return [Track(f'b{i}', box, 0, 0) for i, box in enumerate(boxes)]
+
+
+def assert_same(a, b):
+    for one, other in zip(a, b, strict=True):
+        np.testing.assert_allclose(one.xy, other.xy, atol=1e-3)
+        np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-3)
+        np.testing.assert_allclose(one.score, other.score, atol=1e-5)
+
+
+def test_reused_features_give_what_recomputing_the_whole_window_gives(estimator):
+    stage, people, frames = Stage2D(estimator), tracks(), film(5)
+    for n in range(1, 6):
+        reused = stage.estimate(frames[:n][-3:], people, ONCE)
+    assert_same(reused, stage.estimate(frames[2:], tracks(), ONCE))
+
+
+def test_a_frame_costs_one_backbone_pass_per_person(estimator):
+    stage, people, frames = Stage2D(estimator), tracks(), film(5)
+    for n in range(1, 6):
+        stage.estimate(frames[:n][-3:], people, ONCE)
+    assert estimator.crops == 5 * len(BOXES)
+
+
+def test_a_person_who_leaves_the_crop_gets_a_new_one_for_all_frames_of_the_window(estimator):
+    stage, people, frames = Stage2D(estimator), tracks(BOXES[:1]), film(3)
+    for n in range(1, 4):
+        stage.estimate(frames[:n], people, ONCE)
+    people[0].box = BOXES[1]
+    moved = stage.estimate(frames, people, ONCE)
+    assert_same(moved, stage.estimate(frames, tracks(BOXES[1:]), ONCE))
+
+
+def test_people_do_not_influence_each_other(estimator):
+    stage, frames = Stage2D(estimator), film(3)
+    together = stage.estimate(frames, tracks(), ONCE)
+    alone = [stage.estimate(frames, tracks([box]), ONCE)[0] for box in BOXES]
+    assert_same(together, alone)
+
+
+def test_old_features_are_forgotten(estimator):
+    stage, people, frames = Stage2D(estimator), tracks(), film(9)
+    for n in range(1, 10):
+        stage.estimate(frames[:n][-3:], people, ONCE)
+    assert all(len(track.features) == stage.frames_needed for track in people)
+
+
+def test_derived_joints_are_no_surer_than_what_they_are_made_of(estimator):
+    pose = Stage2D(estimator).estimate(film(1), tracks(BOXES[:1]), ONCE)[0]
+    hip, l_hip, r_hip = H36M_17.index('hip', 'l_hip', 'r_hip')
+    assert pose.score[hip] == min(pose.score[l_hip], pose.score[r_hip])
+    np.testing.assert_allclose(pose.xy[hip], (pose.xy[l_hip] + pose.xy[r_hip]) / 2)
+
+
+def test_nobody_costs_nothing(estimator):
+    assert Stage2D(estimator).estimate(film(1), [], ONCE) == []
+    assert estimator.crops == 0

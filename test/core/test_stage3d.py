@@ -1,0 +1,126 @@
+"""Virtual camera and placement around a lifter that knows the answer."""
+
+from diffpose_ros.core.camera import Camera
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.people import Box, JointState, Pose2D, ScaleSource
+from diffpose_ros.core.stage3d import joint_states, sight, Stage3D, turn
+from diffpose_ros.core.tracker import Track
+from diffpose_ros.lift3d.lifter import LiftedPose
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+BODY = np.random.default_rng(3).uniform(-0.6, 0.6, (17, 3))
+BODY[0] = 0
+K = np.array([[800.0, 0, 640], [0, 800, 360], [0, 0, 1]])
+LENSES = {
+    'rectified': Camera(K, 1280, 720),
+    'distorted': Camera(K, 1280, 720, np.array([-0.2, 0.05, 0.001, 0.002, 0])),
+    'fisheye': Camera(K, 1280, 720, np.array([0.02, -0.01, 0.0, 0.0]), 'equidistant'),
+}
+
+
+class Oracle:
+    """A lifter that is told the pose in the camera's axes, and turns it as it is asked to."""
+
+    past, future, period_s = 3, 3, 1 / 30
+
+    def __init__(self, root):
+        self.root = root
+
+    def lift(self, rays, covariance, score, present, steps, hypotheses):
+        self.rays, self.present = rays, present
+        pinhole = BODY + self.root
+        seen = pinhole[:, :2] / pinhole[:, 2:]
+        middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+        axis = np.append(middle, 1) / np.linalg.norm(np.append(middle, 1))
+        turn_axis = np.cross(axis, [0, 0, 1])
+        angle = np.arccos(axis[2])
+        norm = np.linalg.norm(turn_axis)
+        R = Rotation.from_rotvec(turn_axis / max(norm, 1e-12) * angle).as_matrix()
+        body = BODY @ R.T
+        poses = np.tile(body, (1, hypotheses, 1, 1))
+        return LiftedPose(poses, body[None], np.tile(1e-4 * np.eye(3), (1, 17, 1, 1)))
+
+
+def track_at(root, camera):
+    pixels = camera.project(BODY + root)
+    track = Track('b1', Box.around(pixels), 0, 0)
+    track.pose = Pose2D(pixels, np.tile(np.eye(2), (17, 1, 1)), np.full(17, 0.9))
+    return track
+
+
+def lift(root, camera, **options):
+    oracle = Oracle(root)
+    track = track_at(root, camera)
+    options = {'calibrated': True, **options}
+    return Stage3D(oracle).lift(camera, [track], 0, PipelineConfig(), **options)[0], oracle
+
+
+@pytest.mark.parametrize('camera', LENSES.values(), ids=LENSES)
+@pytest.mark.parametrize('root', [(0, 0, 4), (-1.5, 0.6, 4), (0.8, -0.4, 2.5)], ids=str)
+def test_a_perfect_lifter_gives_the_true_pose_in_the_camera_frame(camera, root):
+    pose, _ = lift(np.array(root, float), camera)
+    np.testing.assert_allclose(pose.xyz, BODY + root, atol=0.01)
+    np.testing.assert_allclose(pose.hypotheses, np.tile(BODY + root, (5, 1, 1)), atol=0.01)
+
+
+def test_the_virtual_camera_looks_at_the_person():
+    _, oracle = lift(np.array([-1.5, 0.6, 4.0]), LENSES['rectified'])
+    rays = oracle.rays[0, oracle.past]
+    np.testing.assert_allclose((rays.min(axis=0) + rays.max(axis=0)) / 2, 0, atol=0.05)
+    assert oracle.present[0].tolist() == [False] * 3 + [True] + [False] * 3
+
+
+def test_the_distance_is_the_least_certain_direction_of_the_root():
+    root = np.array([-1.5, 0.6, 4.0])
+    pose, _ = lift(root, LENSES['rectified'])
+    _, axes = np.linalg.eigh(pose.root_covariance)
+    assert abs(axes[:, -1] @ root / np.linalg.norm(root)) > 0.97
+
+
+def test_the_total_covariance_holds_the_root_covariance():
+    pose, _ = lift(np.array([0.5, 0, 3.0]), LENSES['rectified'])
+    rest = pose.covariance - pose.root_covariance
+    assert (np.linalg.eigvalsh(rest) > 0).all()
+
+
+def test_without_calibration_the_pose_is_relative_to_the_hip_and_says_so():
+    pose, _ = lift(np.array([0.5, 0, 3.0]), LENSES['rectified'], calibrated=False)
+    assert pose.scale_source == ScaleSource.NONE
+    np.testing.assert_allclose(pose.xyz, BODY, atol=1e-9)
+    assert np.isnan(pose.root_covariance).all()
+    assert np.isfinite(pose.covariance).all()
+
+
+@pytest.mark.parametrize('camera', LENSES.values(), ids=LENSES)
+def test_ray_covariances_are_those_of_noisy_pixels(camera):
+    rng = np.random.default_rng(0)
+    pixel = camera.project(np.array([[0.7, 0.3, 3.0]]))
+    covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
+    pose = Pose2D(pixel, covariance[None], np.ones(1))
+    R = Rotation.from_euler('xy', [0.3, -0.2]).as_matrix()
+    told = turn(sight(pose, camera, 0), R).covariance[0]
+    noisy = rng.multivariate_normal(pixel[0], covariance, 20_000)
+    cloud = turn(
+        sight(Pose2D(noisy, np.zeros((20_000, 2, 2)), np.ones(20_000)), camera, 0), R
+    ).rays
+    np.testing.assert_allclose(told, np.cov(cloud.T), rtol=0.05, atol=2e-7)
+
+
+def test_an_unknown_joint_stays_unknown():
+    xy = np.full((17, 2), 300.0)
+    xy[4] = np.nan
+    pose = Pose2D(xy, np.tile(np.eye(2), (17, 1, 1)), np.full(17, 0.8))
+    sighting = turn(sight(pose, LENSES['distorted'], 0), np.eye(3))
+    assert sighting.score[4] == 0
+    assert np.isfinite(sighting.rays).all()
+    assert (np.delete(sighting.score, 4) == 0.8).all()
+
+
+def test_joint_states_tell_measured_inferred_and_out_of_view():
+    xy = np.array([[100.0, 100], [100, 100], [1400, 100], [np.nan, np.nan]])
+    pose = Pose2D(xy, np.tile(np.eye(2), (4, 1, 1)), np.array([0.9, 0.1, 0.9, 0.0]))
+    states = joint_states(pose, LENSES['rectified'], 0.3)
+    measured, inferred = JointState.MEASURED, JointState.INFERRED
+    assert states.tolist() == [measured, inferred, JointState.OUT_OF_VIEW, inferred]

@@ -1,0 +1,132 @@
+"""Figures of a clip, from results whose errors are known."""
+
+from dataclasses import replace
+
+from diffpose_ros.core.people import (
+    Box,
+    FrameResult,
+    InferenceInfo,
+    Person,
+    Pose2D,
+    Pose3D,
+    ScaleSource,
+    TrackState,
+)
+from diffpose_ros.evaluate.clip import ClipLabels, measure, read_labels
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(0)
+FRAMES, PEOPLE = 6, 2
+BODY_PX = RNG.uniform(-100, 100, (17, 2))
+BODY_M = RNG.uniform(-0.8, 0.8, (17, 3)) * (np.arange(17) > 0)[:, None]
+PLACES_PX = np.array([[200.0, 300], [600, 300]])
+PLACES_M = np.array([[-1.0, 0, 4], [1, 0, 4]])
+LABELS = ClipLabels(
+    np.tile(PLACES_PX[:, None] + BODY_PX, (FRAMES, 1, 1, 1)),
+    np.tile(PLACES_M[:, None] + BODY_M, (FRAMES, 1, 1, 1)),
+    np.eye(3),
+    np.zeros(5),
+    30.0,
+)
+INFO = InferenceInfo(1, 1, 1, 1, 14, 'test')
+ERROR_M = 0.1
+
+
+def person(track_id, i, shift_px=0.0, shift_m=0.0, sigma_m=ERROR_M):
+    pose2d = Pose2D(
+        LABELS.joints_px[0, i] + [shift_px, 0], np.tile(np.eye(2), (17, 1, 1)), np.ones(17)
+    )
+    xyz = LABELS.joints_m[0, i] + [0, 0, shift_m]
+    root = 0.5 * sigma_m**2 * np.eye(3)
+    pose3d = Pose3D(
+        xyz,
+        np.tile(2 * root, (17, 1, 1)),
+        root,
+        xyz[None],
+        np.ones(1),
+        np.ones(17, np.uint8),
+        ScaleSource.BODY_PRIOR,
+    )
+    box = Box.around(pose2d.xy)
+    return Person(track_id, TrackState.CONFIRMED, 1.0, box, pose2d, pose3d)
+
+
+def film(*frames):
+    return [FrameResult(i, tuple(people), INFO) for i, people in enumerate(frames)]
+
+
+def both(**errors):
+    return [person('b1', 0, **errors), person('b2', 1, **errors)]
+
+
+def test_a_perfect_result_has_no_error():
+    figures = measure(film(*[both()] * FRAMES), LABELS)
+    assert figures['pck'] == figures['pck_17'] == figures['detection_rate'] == 1
+    assert figures['id_switches'] == 0
+    for key in ('error_px', 'mpjpe_mm', 'p_mpjpe_mm', 'hip_error_mm'):
+        assert figures[key] == pytest.approx(0, abs=1e-6)
+    assert figures['coverage_50'] == 1
+
+
+def test_a_person_who_is_too_far_away_has_an_absolute_error_only():
+    figures = measure(film(*[both(shift_m=0.3)] * FRAMES), LABELS)
+    assert figures['hip_error_mm'] == pytest.approx(300)
+    assert figures['mpjpe_mm'] == pytest.approx(0, abs=1e-6)
+
+
+def test_coverage_counts_errors_within_the_stated_ellipsoid():
+    inside = measure(film(*[both(shift_m=0.2, sigma_m=0.1)] * FRAMES), LABELS)
+    outside = measure(film(*[both(shift_m=0.3, sigma_m=0.1)] * FRAMES), LABELS)
+    assert (inside['coverage_90'], outside['coverage_90']) == (1, 0)  # 4 and 9, limit 6.25
+
+
+def test_a_joint_is_right_within_a_fifth_of_the_torso():
+    shoulder, hip = BODY_PX[14], BODY_PX[4]
+    radius = 0.2 * np.linalg.norm(shoulder - hip)
+    near = measure(film(*[both(shift_px=0.99 * radius)] * FRAMES), LABELS)
+    far = measure(film(*[both(shift_px=1.01 * radius)] * FRAMES), LABELS)
+    assert (near['pck'], far['pck']) == (1, 0)
+    assert near['error_px'] == pytest.approx(0.99 * radius)
+
+
+def test_people_are_matched_by_place_not_by_order():
+    swapped = [[person('b2', 1), person('b1', 0)]] * FRAMES
+    assert measure(film(*swapped), LABELS)['pck'] == 1
+
+
+def test_a_missing_person_lowers_detection_rate_and_pck():
+    figures = measure(film(*[both()[:1]] * FRAMES), LABELS)
+    assert figures['detection_rate'] == 0.5
+    assert figures['pck'] == 0.5
+    assert figures['mpjpe_mm'] == pytest.approx(0, abs=1e-6)
+
+
+def test_ids_that_change_places_are_two_switches():
+    changed = [replace(p, track_id=i) for p, i in zip(both(), ('b2', 'b1'), strict=True)]
+    assert measure(film(*[both()] * 3, *[changed] * 3), LABELS)['id_switches'] == 2
+
+
+def test_nobody_found_is_a_result_too():
+    figures = measure(film(*[[]] * FRAMES), LABELS)
+    assert figures['detection_rate'] == figures['pck'] == 0
+
+
+def test_labels_that_lack_something_are_refused(tmp_path):
+    path = tmp_path / 'labels.npz'
+    np.savez(path, joints_px=np.zeros((1, 17, 2)))
+    with pytest.raises(ValueError, match=r"lacks \['K', 'dist', 'fps', 'joints_cam_m'\]"):
+        read_labels(path)
+
+
+def test_labels_of_one_person_read_as_one_of_many(tmp_path):
+    path = tmp_path / 'labels.npz'
+    np.savez(
+        path,
+        joints_px=np.zeros((4, 17, 2)),
+        joints_cam_m=np.zeros((4, 17, 3)),
+        K=np.eye(3),
+        dist=np.zeros(5),
+        fps=30,
+    )
+    assert read_labels(path).joints_px.shape == (4, 1, 17, 2)
