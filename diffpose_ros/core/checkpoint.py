@@ -9,7 +9,7 @@ from typing import Any
 
 from diffpose_ros.core.share import find_shared
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import nn, Tensor
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,18 @@ def load_checkpoint(name: str, kind: str) -> Checkpoint:
     known = ('kind', 'config', 'sha256')
     extras = {key: value for key, value in manifest.items() if key not in known}
     return Checkpoint(path.stem, kind, manifest['config'], load(data), sha256, extras)
+
+
+def restore(module: nn.Module, checkpoint: Checkpoint) -> None:
+    """Load the weights into a network; raise ValueError when they do not fit it."""
+    try:
+        module.load_state_dict(checkpoint.tensors)
+    except RuntimeError as error:
+        mismatch = str(error).splitlines()[1].strip() if '\n' in str(error) else str(error)
+        raise ValueError(
+            f'the weights of {checkpoint.model_id} do not fit the network that its manifest '
+            f'describes ({mismatch}); install the model again'
+        ) from error
 
 
 def save_checkpoint(

@@ -9,7 +9,7 @@ grown on every side by 5 % of its longer side, because hands and feet reach beyo
 from collections.abc import Sequence
 
 import cv2
-from diffpose_ros.core.checkpoint import Checkpoint
+from diffpose_ros.core.checkpoint import Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
 from diffpose_ros.core.people import Box
 import numpy as np
@@ -57,7 +57,7 @@ class PersonDetector:
     def from_checkpoint(cls, checkpoint: Checkpoint, device: torch.device) -> 'PersonDetector':
         """Build the network that the checkpoint describes and load its weights."""
         network = DetectorNetwork(**checkpoint.config)
-        network.load_state_dict(checkpoint.tensors)
+        restore(network, checkpoint)
         return cls(network, device)
 
     def warm_up(self) -> None:

@@ -22,6 +22,7 @@ MIN_IOU = 0.2  # a detection that overlaps a track less is somebody else
 DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track's box
 SAME_PERSON = 0.15  # mean joint distance of two skeletons, in heights of their box
 MIN_JOINTS = 5  # measured joints that make a skeleton
+MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,11 @@ class Tracker:
             if self.tracks[i].pose is None or overlap[i, j] < DRIFTED_IOU:
                 self.tracks[i].box = boxes[j]
         strangers = [box for j, box in enumerate(boxes) if j not in pairs.values()]
-        for box in strangers:
-            wanted = box.score >= self.config.detector.score_threshold
-            if wanted and len(self.tracks) < self.config.max_people:
-                self._born += 1
-                self.tracks.append(Track(f'b{self._born:04d}', box, stamp_ns, stamp_ns))
+        threshold = self.config.detector.score_threshold
+        free = min(MAX_CANDIDATES, self.config.max_people - len(self.tracks))
+        for box in [box for box in strangers if box.score >= threshold][:free]:
+            self._born += 1
+            self.tracks.append(Track(f'b{self._born:04d}', box, stamp_ns, stamp_ns))
 
     def observe(self, track: Track, pose: Pose2D, stamp_ns: int) -> None:
         """Take the 2D pose of the newest frame into the track, unless it shows nobody."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from diffpose_ros.core.checkpoint import Checkpoint
+from diffpose_ros.core.checkpoint import Checkpoint, restore
 from diffpose_ros.core.people import check_shape
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.calibration import Calibration
@@ -52,7 +52,7 @@ class Lifter:
     ) -> 'Lifter':
         """Build the lifter of a checkpoint of kind lift3d."""
         model = LiftModel.from_config(checkpoint.config)
-        model.load_state_dict(checkpoint.tensors)
+        restore(model, checkpoint)
         calibration = Calibration.from_manifest(checkpoint.extras.get('calibration'))
         return cls(model, calibration, device, seed)
 

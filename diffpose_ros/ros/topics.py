@@ -19,8 +19,8 @@ def sensor_data() -> QoSProfile:
     """
     Return what sensors offer at least: lost messages are not sent again.
 
-    A few messages may wait in the middleware, so that a busy moment of the executor loses none: the
-    node itself keeps only the newest and counts the others.
+    A few may wait in the middleware, so that a busy moment of the executor loses none: the node
+    itself keeps only the newest and counts the others.
     """
     return _profile(5, ReliabilityPolicy.BEST_EFFORT)
 

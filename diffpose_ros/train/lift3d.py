@@ -29,6 +29,8 @@ TRAIN_FILES = {'cmu_train.npz': 1.0, 'deepmimic_train.npz': 6.0}  # file: weight
 HELD_OUT_FILE = 'cmu_train.npz'
 MIXTURE_AT = (0.05, 0.2, 0.45)  # progress at which the mixture is fitted anew
 CHECKS = 12  # validations per training
+HELD_OUT_WINDOWS = 256
+FIT_BATCHES, FIT_BATCH = 16, 256  # windows that the mixture is fitted to
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Trainer:
         self.sampler = self._sampler(clips, self.random)
         held_out = load_clips(data / HELD_OUT_FILE, 'held_out')
         self.held_out = self._sampler(held_out, torch.Generator().manual_seed(1)).draw(
-            256, 'causal'
+            HELD_OUT_WINDOWS, 'causal'
         )
 
     def _sampler(self, clips: Clips, random: torch.Generator) -> WindowSampler:
@@ -118,8 +120,8 @@ class Trainer:
     @torch.no_grad()
     def fit_mixture(self) -> None:
         """Fit the shape of the start to the encoder's errors on fresh windows."""
-        batches = [self.sampler.draw(256, 'causal').to(self.device) for _ in range(16)]
-        errors = torch.cat([encoder_errors(self.ema, batch) for batch in batches])
+        batches = (self.sampler.draw(FIT_BATCH, 'causal') for _ in range(FIT_BATCHES))
+        errors = torch.cat([encoder_errors(self.ema, b.to(self.device)) for b in batches])
         errors = errors.clamp(-6, 6).cpu().double()
         mixture = fit_mixture(errors, len(self.model.pi), self.random, 20, ridge=1e-3)
         for model in (self.model, self.ema):
@@ -150,7 +152,7 @@ class Trainer:
             'ema': self.ema.state_dict(),
             'optimizer': self.optimizer.state_dict(),
             'random': self.random.get_state(),
-            'counters': [self.step, self.elapsed_s, self.checks, self.fits],
+            'counters': [self.step, self.elapsed_s, self.fits],
         }
         torch.save(state, self.out / 'state.partial')
         (self.out / 'state.partial').replace(self.out / 'state.pt')
@@ -162,7 +164,8 @@ class Trainer:
         self.ema.load_state_dict(state['ema'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.random.set_state(state['random'].cpu())
-        self.step, self.elapsed_s, self.checks, self.fits = state['counters']
+        self.step, self.elapsed_s, self.fits = state['counters']
+        self.checks = int(self.progress * CHECKS)  # minutes may be others than before
 
     def export(self, record: dict[str, float]) -> None:
         """Write the averaged weights as a checkpoint that the lifter loads."""

@@ -13,7 +13,7 @@ import torch
 from torch import nn, Tensor
 
 OUTLIER = 1.2  # loss of a joint, in energies of its target, from which it may be mislabelled
-WARM_UP = 0.5  # share of the run that teaches the backbone alone
+WARM_UP = 0.35  # share of the run that teaches the backbone alone
 ROBUST_FROM = 0.8  # share of the run after which outliers lose weight
 EMPHASIS = 4.0  # extra weight of the joints' own pixels until then: an empty heatmap is a trap
 

@@ -3,7 +3,7 @@
 import copy
 from dataclasses import dataclass
 
-from diffpose_ros.core.checkpoint import Checkpoint
+from diffpose_ros.core.checkpoint import Checkpoint, restore
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.diffusion.schedule import sample
 from diffpose_ros.video2d.calibration import Calibration
@@ -70,7 +70,7 @@ class VideoEstimator:
         """Return the estimator that a checkpoint of kind pose2d describes."""
         config = NetworkConfig.from_dict(checkpoint.config | {'pretrained': ''})
         network = PoseNetwork(config)
-        network.load_state_dict(checkpoint.tensors)
+        restore(network, checkpoint)
         calibration = Calibration.from_dict(checkpoint.extras['calibration'], config.joints)
         return cls(network, calibration, device, seed)
 

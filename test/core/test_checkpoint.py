@@ -1,6 +1,6 @@
 import json
 
-from diffpose_ros.core.checkpoint import load_checkpoint, save_checkpoint
+from diffpose_ros.core.checkpoint import load_checkpoint, restore, save_checkpoint
 import pytest
 import torch
 
@@ -54,3 +54,10 @@ def test_a_broken_manifest_is_refused(saved, text):
 
 def test_saving_leaves_no_partial_files(saved):
     assert sorted(p.suffix for p in saved.parent.iterdir()) == ['.json', '.safetensors']
+
+
+def test_weights_of_another_shape_are_refused_in_one_line(saved):
+    checkpoint = load_checkpoint(str(saved), 'lift3d')
+    with pytest.raises(ValueError, match=r'net@.* do not fit the network') as refused:
+        restore(torch.nn.Linear(3, 3), checkpoint)
+    assert '\n' not in str(refused.value)

@@ -1,0 +1,82 @@
+"""A few steps of training on made-up clips: it runs, saves, resumes, and exports."""
+
+import json
+
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.lift3d.model import LiftModel
+from diffpose_ros.train import lift3d
+from diffpose_ros.train.mocap import part_of
+import numpy as np
+import pytest
+import torch
+
+J = len(H36M_17.joints)
+
+
+def named(part):
+    return next(f'a/m{i}.bvh' for i in range(1000) if part_of(f'a/m{i}.bvh') == part)
+
+
+@pytest.fixture
+def data(tmp_path):
+    pose = np.random.default_rng(0).normal(0, 0.3, (J, 3))
+    for name in lift3d.TRAIN_FILES:
+        np.savez(
+            tmp_path / name,
+            joints_root_relative_m=np.tile(pose - pose[0], (60, 1, 1)).astype(np.float16),
+            root_m=np.zeros((60, 3), np.float32),
+            clip_lengths=np.array([30, 30]),
+            clip_names=np.array([named('train'), named('held_out')]),
+            fps=30,
+            joint_names=np.array(H36M_17.joints),
+        )
+    return tmp_path
+
+
+@pytest.fixture
+def trainer(data, monkeypatch):
+    monkeypatch.setattr(lift3d, 'HELD_OUT_WINDOWS', 4)
+    monkeypatch.setattr(lift3d, 'FIT_BATCHES', 1)
+    monkeypatch.setattr(lift3d, 'FIT_BATCH', 64)
+    config = lift3d.TrainConfig(minutes=1, batch=2)
+    return lift3d.Trainer(config, data, data, torch.device('cpu'))
+
+
+def test_a_run_saves_resumes_and_exports(trainer, data):
+    losses = trainer.train_step()
+    assert all(np.isfinite(value) for value in losses.values())
+    trainer.fit_mixture()
+    trainer.elapsed_s = 30
+    trainer.check(losses)
+    record = json.loads((data / 'log.jsonl').read_text())
+    assert {'encoder_mm', 'full_K1_N1_mm', 'step', 'lr'} <= set(record)
+
+    again = lift3d.Trainer(trainer.config, data, data, torch.device('cpu'))
+    again.resume()
+    assert (again.step, again.progress, again.checks) == (1, 0.5, lift3d.CHECKS // 2)
+    assert again.train_step() == pytest.approx(trainer.train_step())
+
+    checkpoint = load_checkpoint(str(data / 'lift3d.safetensors'), 'lift3d')
+    Lifter.from_checkpoint(checkpoint, torch.device('cpu'))
+    assert torch.equal(checkpoint.tensors['mu'], trainer.model.mu)
+
+
+def test_learning_rate_rises_and_falls(trainer):
+    rates = []
+    for step, elapsed_s in ((0, 0), (300, 1), (300, 30), (300, 60)):
+        trainer.step, trainer.elapsed_s = step, elapsed_s
+        rates.append(trainer.learning_rate() / trainer.config.lr)
+    assert rates[0] < 0.01
+    assert rates[1] > 0.95
+    assert rates[2] == pytest.approx(0.505)
+    assert rates[3] == pytest.approx(0.01)
+
+
+def test_untrained_denoiser_leaves_the_encoders_pose_alone():
+    model = LiftModel(lift3d.LiftModelConfig()).eval()
+    offset, given = torch.randn(2, J, 5), torch.randn(2, J, 10 + 64)
+    with torch.no_grad():
+        moved = model.denoise(offset, given, torch.tensor([3.0]))
+    assert torch.equal(moved, torch.zeros(2, J, 5))
