@@ -167,4 +167,5 @@ def as_people(targets: Sequence[Target]) -> People:
         xy=np.stack(xy).astype(np.float32),
         labelled=np.stack([t.labelled for t in targets]),
         numbers=np.unique(scenes, return_inverse=True)[1],
+        earlier=[[] for _ in targets],
     )
