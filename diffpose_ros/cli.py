@@ -12,6 +12,11 @@ COMMANDS = {
     ('evaluate', 'mocap'): ('diffpose_ros.evaluate.mocap', 'lifter on motion capture'),
     ('evaluate', 'detector'): ('diffpose_ros.evaluate.detector', 'person detector on frames'),
     ('evaluate', 'posetrack'): ('diffpose_ros.evaluate.posetrack', 'by the rules of PoseTrack'),
+    ('benchmark', 'lift3d'): (
+        'diffpose_ros.evaluate.benchmark_lift3d',
+        'time and floating-point operations of the lifter',
+    ),
+    ('import',): ('diffpose_ros.train.released', 'read the published weights of Gong et al.'),
     ('train', 'video2d'): ('diffpose_ros.train.video2d', 'train the 2D estimator'),
     ('train', 'lift3d'): ('diffpose_ros.train.lift3d', 'train the lifter'),
     ('train', 'detector'): ('diffpose_ros.train.detector', 'train the person detector'),

@@ -16,6 +16,7 @@ from diffpose_ros.ros import topics
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.utilities import remove_ros_args
@@ -97,11 +98,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def record(bag: BagWriter) -> None:
-    """Record until somebody stops it."""
+    """Record until somebody stops it, be it while the recorder still subscribes."""
     try:
         rclpy.spin(Recorder(bag))
     except (KeyboardInterrupt, ExternalShutdownException):
         return
+    except rclpy_implementation.RCLError:
+        if rclpy.ok():
+            raise
 
 
 if __name__ == '__main__':
