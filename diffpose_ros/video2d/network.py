@@ -1,7 +1,6 @@
 """The whole 2D network: configuration and assembly."""
 
-import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from diffpose_ros.core.skeleton import Skeleton, SKELETONS
@@ -15,7 +14,6 @@ from diffpose_ros.video2d.backbone import (
 )
 from diffpose_ros.video2d.decoder import PoseDecoder
 from diffpose_ros.video2d.heatmap import HEAT_STRIDE
-from diffpose_ros.video2d.layers import GridPosition
 from diffpose_ros.video2d.strl import SpatioTemporalLearner
 import torch
 from torch import nn, Tensor
@@ -125,17 +123,6 @@ class PoseNetwork(nn.Module):
     def forward(self, x_t: Tensor, F: Tensor, t: Tensor) -> Tensor:
         """Return clean heatmaps (B, J, rows, columns), about 0 to 1; t (B,) steps."""
         return self.decoder(x_t, self.decoder.scales(F), t)
-
-
-def at_size(network: PoseNetwork, crop_size: tuple[int, int]) -> PoseNetwork:
-    """Return a copy of the network for crops of another size: its grids of positions resized."""
-    network = copy.deepcopy(network)
-    network.config = replace(network.config, crop_size=crop_size)
-    columns, rows = (n // STRIDE for n in crop_size)
-    for module in network.modules():
-        if isinstance(module, GridPosition):
-            module.weight = nn.Parameter(module(rows, columns).detach().clone(), False)
-    return network
 
 
 def make_backbone(config: NetworkConfig) -> CompactBackbone | VitBackbone:

@@ -2,7 +2,7 @@ import copy
 
 from diffpose_ros.video2d.backbone import COMPACT, VIT_B16
 from diffpose_ros.video2d.layers import fold_batch_norms
-from diffpose_ros.video2d.network import at_size, NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
 import pytest
 import torch
 
@@ -64,15 +64,3 @@ def test_the_vit_of_the_paper_can_be_chosen():
         heat = network(network.noise_like(F), F, torch.tensor([999]))
     assert features.shape == (1, 768, 3, 2)
     assert heat.shape == (1, 15, 12, 8)
-
-
-def test_a_network_works_at_other_sizes_and_comes_back_to_its_own(small_network):
-    larger = at_size(small_network, (96, 128))
-    assert larger.config.crop_size == (96, 128)
-    F, t = torch.randn(1, 16, 8, 6), torch.tensor([900])
-    x_t = larger.noise_like(F)
-    assert x_t.shape == (1, 15, 32, 24)
-    # The resized grid is what the network itself would use at this size.
-    torch.testing.assert_close(larger(x_t, F, t), small_network(x_t, F, t))
-    same = at_size(small_network, small_network.config.crop_size)
-    torch.testing.assert_close(same.strl.space.weight, small_network.strl.space.weight)
