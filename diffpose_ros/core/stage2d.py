@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+UNKNOWN = 0.01  # a joint with a lower score is no estimate at all
 MAX_GAP_S = 0.35  # frames farther apart tell little about each other
 
 
@@ -103,10 +104,10 @@ class Stage2D:
     def _in_image(
         self, crop: Crop, xy: np.ndarray, covariance: np.ndarray, score: np.ndarray
     ) -> Pose2D:
-        told = self._to_h36m.sum(axis=1) > 0
         weights = self._to_h36m
-        means = np.where(told[:, None], weights @ crop.to_image(xy), np.nan)
         covariances = np.einsum('kj,jab->kab', weights**2, crop.covariance_to_image(covariance))
         # A joint derived from several is as sure as the least sure of them.
         least = np.where(weights > 0, score[None], 1.0).min(axis=1)
+        told = (weights.sum(axis=1) > 0) & (least >= UNKNOWN)
+        means = np.where(told[:, None], weights @ crop.to_image(xy), np.nan)
         return Pose2D(means, covariances, np.where(told, least, 0.0))

@@ -180,7 +180,7 @@ def distances(found: Sequence[Match]) -> dict[str, float]:
     error_px = np.linalg.norm(pixels - np.stack([m.truth_px for m in found]), axis=-1)
     relative, true_relative = bodies - bodies[:, :1], truth - truth[:, :1]
     return {
-        'error_px': float(error_px[:, LIMB_JOINTS].mean()),
+        'error_px': float(np.nanmean(error_px[:, LIMB_JOINTS])),
         **summary(bodies, truth),
         'hip_error_mm': float(hip_errors(bodies, truth).mean()),
         **coverage(bodies, total, truth),
