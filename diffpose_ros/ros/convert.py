@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import math
 
 from builtin_interfaces.msg import Duration
+from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import FrameResult, InferenceInfo, Person, Pose2D, Pose3D, TrackState
 from diffpose_ros.core.skeleton import Skeleton as JointList
 from diffpose_ros.msg import (
@@ -32,8 +33,6 @@ HRI_18 = (
     'nose thorax r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist'
     ' r_hip r_knee r_ankle l_hip l_knee l_ankle l_eye r_eye l_ear r_ear'
 ).split()
-
-NANOSECONDS = 1_000_000_000
 
 
 def floats(values: NDArray | Iterable[float]) -> array:

@@ -4,9 +4,9 @@ from dataclasses import replace
 import time
 import traceback
 
+from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.ros.convert import NANOSECONDS
 from diffpose_ros.ros.diagnostics import Health
 from diffpose_ros.ros.images import CameraSource, Rgb, to_rgb
 from diffpose_ros.ros.outputs import Outputs
