@@ -1,7 +1,9 @@
 """`diffpose evaluate images2d`: the 2D estimator on labelled photographs."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 import json
 from pathlib import Path
 import time
@@ -41,26 +43,29 @@ class Predictions:
 
 
 def predict(
-    estimator: VideoEstimator,
+    answer: Callable[[NDArray[np.uint8]], Pose2DBatch],
+    crop_size: tuple[int, int],
     people: People,
-    steps: int,
-    ensembles: int,
     batch: int = BATCH,
     quiet: bool = True,
 ) -> Predictions:
-    """Run the estimator on each person's crop: the tight box of the labelled joints x 1.25."""
+    """
+    Ask for the pose in each person's crop: the tight box of the labelled joints x 1.25.
+
+    answer  returns poses in crops (B, h, w, 3), uint8 RGB
+    """
     parts, seconds = [], 0.0
     for start in tqdm(range(0, len(people), batch), disable=quiet):
         rows = range(start, min(start + batch, len(people)))
         crops = [
-            Crop.around(Box.around(people.xy[i][people.labelled[i]]), estimator.crop_size)
+            Crop.around(Box.around(people.xy[i][people.labelled[i]]), crop_size)
             for i in rows
         ]
         cuts = np.stack(
             [crop.cut(people.pictures[i]) for crop, i in zip(crops, rows, strict=True)]
         )
         began = time.perf_counter()
-        pose = estimate_single(estimator, cuts, steps, ensembles)
+        pose = answer(cuts)
         seconds += time.perf_counter() - began
         parts += [
             (crop.to_image(xy), crop.covariance_to_image(covariance), covariance, score)
@@ -120,7 +125,10 @@ def run(args: argparse.Namespace) -> int:
     estimator = VideoEstimator.from_checkpoint(
         load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
     )
-    predictions = predict(estimator, people, args.steps, args.ensembles, quiet=False)
+    answer = partial(
+        estimate_single, estimator, steps=args.steps, ensembles=args.ensembles
+    )
+    predictions = predict(answer, estimator.crop_size, people, quiet=False)
     result = measure(people, predictions) | {
         'steps': args.steps,
         'ensembles': args.ensembles,

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 import cv2
-from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.core.checkpoint import load_checkpoint, restore, save_checkpoint
 from diffpose_ros.core.detector_network import DetectorNetwork, STRIDE
 from diffpose_ros.train.frames import Frames, photographs
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
@@ -149,6 +149,8 @@ class Trainer:
         self._args = args
         self._device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         self._model = learner().to(self._device, memory_format=torch.channels_last)
+        if args.start_from:
+            restore(self._model['network'], load_checkpoint(args.start_from, 'detector'))
         self._ema = Ema(self._model, decay=0.998)
         self._optimizer = torch.optim.AdamW(
             self._model.parameters(), lr=args.rate, weight_decay=0.02
@@ -216,6 +218,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data', type=Path, required=True, help='folder that holds images2d/')
     parser.add_argument('--out', type=Path, required=True, help='state, log and checkpoint')
     parser.add_argument('--minutes', type=float, default=45, help='time over all runs')
+    parser.add_argument('--start-from', help='checkpoint whose weights to start from')
     parser.add_argument('--size', type=int, default=128, help='sides of a training picture')
     parser.add_argument('--batch', type=int, default=16, help='pictures per step')
     parser.add_argument('--rate', type=float, default=2e-3, help='highest learning rate')

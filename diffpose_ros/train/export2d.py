@@ -6,6 +6,7 @@ Turn a training run into a calibrated checkpoint, also while the run goes on.
 
 import argparse
 from dataclasses import asdict, replace
+from functools import partial
 import json
 from pathlib import Path
 import sys
@@ -13,7 +14,8 @@ from typing import Any
 
 from diffpose_ros.core.checkpoint import save_checkpoint
 from diffpose_ros.evaluate import pck
-from diffpose_ros.evaluate.images2d import measure, predict, Predictions
+from diffpose_ros.evaluate.images2d import estimate_single, measure, predict, Predictions
+from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.train.stills import People, read_split
 from diffpose_ros.video2d.calibration import Calibration, fit_scores
 from diffpose_ros.video2d.estimator import VideoEstimator
@@ -55,10 +57,16 @@ def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
     state = torch.load(run / 'last.pt', map_location='cpu', weights_only=True)
     config = NetworkConfig.from_dict(json.loads((run / 'config.json').read_text()))
     network = PoseNetwork(config)
-    network.load_state_dict(state['ema'])
+    learner = Learner(network)
+    learner.load_state_dict(state['ema'])
     plain = Calibration.plain(len(config.joints.joints))
     estimator = VideoEstimator(network, plain, torch.device('cpu'))
-    found = predict(estimator, validation, 1, 1, quiet=False)
+    found = predict(
+        partial(estimate_single, estimator, steps=1, ensembles=1),
+        config.crop_size,
+        validation,
+        quiet=False,
+    )
     calibration = calibrate(found, validation)
     scores = calibration.scores(found.score, found.crop_covariance)
     measures = measure(validation, replace(found, score=scores))

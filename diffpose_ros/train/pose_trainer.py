@@ -1,12 +1,17 @@
 """
 One step of training the 2D video estimator: noise, prediction, loss that bears wrong labels.
 
-The paper starts from a backbone that already knows people. Here the first part of a run, WARM_UP,
-teaches the backbone with a plain heatmap head, which is then thrown away.
+The paper starts from a backbone that already knows people. Here a plain heatmap head teaches the
+backbone: alone in the first part of a run, WARM_UP, then beside the diffusion model. It is also what
+the diffusion model is compared with; checkpoints leave it out.
+
+A sampler's second step does not see the truth in noise, as in Ho et al. 2020, but the network's own
+first answer in noise. Most of the examples are made like that (exposure bias, Ning et al. 2023).
 """
 
 from diffpose_ros.train.loop import average_gradients, Budget, Ema
-from diffpose_ros.video2d.heatmap import encode
+from diffpose_ros.video2d.decoder import Scales
+from diffpose_ros.video2d.heatmap import encode, project
 from diffpose_ros.video2d.layers import deconv_bn
 from diffpose_ros.video2d.network import PoseNetwork
 import torch
@@ -15,12 +20,16 @@ from torch import nn, Tensor
 OUTLIER = 1.2  # loss of a joint, in energies of its target, from which it may be mislabelled
 WARM_UP = 0.35  # share of the run that teaches the backbone alone
 ROBUST_FROM = 0.8  # share of the run after which outliers lose weight
+FIRST_SHARE = 0.35  # of the examples are pure noise, the sampler's first step
+TRUTH_SHARE = 0.3  # of the others hide the truth in noise; the rest the network's own first answer
 EMPHASIS = 4.0  # extra weight of the joints' own pixels until then: an empty heatmap is a trap
 
 
 def draw_steps(count: int, T: int, device: torch.device) -> Tensor:
-    """Draw diffusion steps, the noisier the likelier: there the picture has to speak."""
-    return (T * torch.rand(count, device=device).sqrt()).long().clamp(max=T - 1)
+    """Draw diffusion steps: T-1 for FIRST_SHARE, else the noisier the likelier."""
+    t = (T * torch.rand(count, device=device).sqrt()).long().clamp(max=T - 1)
+    first = torch.rand(count, device=device) < FIRST_SHARE
+    return t.masked_fill(first, T - 1)
 
 
 def pose_loss(predicted: Tensor, target: Tensor, weight: Tensor, progress: float) -> Tensor:
@@ -72,55 +81,73 @@ class PlainHead(nn.Module):
         return self.layers(features)
 
 
+class Learner(nn.Module):
+    """The network and the plain head on the same backbone: all that is learnt."""
+
+    def __init__(self, network: PoseNetwork) -> None:
+        super().__init__()
+        self.network = network
+        joints = len(network.config.joints.joints)
+        self.plain_head = PlainHead(network.backbone.channels, joints)
+
+    def plain(self, pictures: Tensor) -> Tensor:
+        """Return the plain head's heatmaps (B, J, rows, columns) of pictures (B, 3, h, w)."""
+        return self.plain_head(self.network.features(pictures))
+
+    def loss(self, batch: dict[str, Tensor], progress: float) -> Tensor:
+        """Return the loss of a batch at some share of the run."""
+        network, config = self.network, self.network.config
+        weight, present = batch['weight'], batch['present']
+        if present.shape[1] == 1:
+            present = present.new_zeros(len(present), config.slots)
+            present[:, config.past] = True
+        window = spread_out(network, batch['frames'], present)
+        predicted = self.plain_head(window[:, config.past]).float()
+        target = encode(batch['xy'], *predicted.shape[2:])
+        loss = pose_loss(predicted, target, weight, progress)
+        if progress < WARM_UP:
+            return loss
+        scales = network.decoder.scales(network.strl(window, present))
+        t = draw_steps(len(target), config.diffusion_steps, target.device)
+        x_t = self._noisy(target, scales, t)
+        predicted = network.decoder(x_t, scales, t).float()
+        return loss + pose_loss(predicted, target, weight, progress)
+
+    def _noisy(self, target: Tensor, scales: Scales, t: Tensor) -> Tensor:
+        """Return x_t of the truth, or of the network's own answer to the same noise."""
+        network, eps = self.network, torch.randn_like(target)
+        with torch.no_grad():
+            last = torch.full_like(t, len(network.schedule) - 1)
+            own = project(network.decoder(eps, scales, last).float())
+        truth = torch.rand(len(t), device=t.device) < TRUTH_SHARE
+        x_0 = torch.where(truth[:, None, None, None], target, own)
+        return network.schedule.add_noise(network.to_signal(x_0), t, eps)
+
+
 class Trainer:
-    """Network, optimiser and moving average, and what one step does."""
+    """Learner, optimiser and moving average, and what one step does."""
 
     def __init__(
         self, network: PoseNetwork, device: torch.device, learning_rate: float, bf16: bool
     ) -> None:
         self.device, self.bf16, self.learning_rate = device, bf16, learning_rate
-        self.network = network.to(device, memory_format=torch.channels_last)
-        joints = len(network.config.joints.joints)
-        self.plain_head = PlainHead(network.backbone.channels, joints).to(device)
-        self.learned = nn.ModuleList([self.network, self.plain_head])
+        self.learner = Learner(network).to(device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(
-            self.learned.parameters(), lr=learning_rate, weight_decay=0.02, fused=True
+            self.learner.parameters(), lr=learning_rate, weight_decay=0.02, fused=True
         )
-        self.ema = Ema(self.network)
+        self.ema = Ema(self.learner)
 
     def step(self, batch: dict[str, Tensor], budget: Budget) -> float:
         """Learn from one batch and return its loss."""
         for group in self.optimizer.param_groups:
             group['lr'] = self.learning_rate * budget.learning_rate_share()
+        batch = {name: value.to(self.device) for name, value in batch.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            loss = self._loss(batch, budget.progress)
+            loss = self.learner.loss(batch, budget.progress)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        average_gradients(self.learned)
-        torch.nn.utils.clip_grad_norm_(self.learned.parameters(), 1.0)
+        average_gradients(self.learner)
+        torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         self.optimizer.step()
-        self.ema.update(self.network)
+        self.ema.update(self.learner)
         return float(loss.detach())
-
-    def _loss(self, batch: dict[str, Tensor], progress: float) -> Tensor:
-        network, config = self.network, self.network.config
-        batch = {name: value.to(self.device) for name, value in batch.items()}
-        present = batch['present']
-        if present.shape[1] == 1:
-            present = torch.zeros(len(present), config.slots, dtype=torch.bool)
-            present[:, config.past] = True
-            present = present.to(self.device)
-        if progress < WARM_UP:
-            return self._plain_loss(batch, progress)
-        F = network.strl(spread_out(network, batch['frames'], present), present)
-        eps = network.noise_like(F.float())
-        target = encode(batch['xy'], *eps.shape[2:])
-        t = draw_steps(len(F), config.diffusion_steps, self.device)
-        x_t = network.schedule.add_noise(network.to_signal(target), t, eps)
-        return pose_loss(network(x_t, F, t).float(), target, batch['weight'], progress)
-
-    def _plain_loss(self, batch: dict[str, Tensor], progress: float) -> Tensor:
-        key = batch['frames'][:, 0].float().contiguous(memory_format=torch.channels_last)
-        predicted = self.plain_head(self.network.features(key)).float()
-        target = encode(batch['xy'], *predicted.shape[2:])
-        return pose_loss(predicted, target, batch['weight'], progress)

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 FOLDS = 9
 TEST, VALIDATION = 0, 1  # folds by file number: never trained on
+LEAST_LABELLED = 3  # joints that a person to learn from must have
 MAX_SIDE = 400  # larger pictures are kept at this size
 
 
@@ -154,16 +155,22 @@ def held_out(numbers: NDArray[np.int64], pairs: Sequence[tuple[int, int]]) -> ND
     return kept_back | np.isin(numbers, twins)
 
 
-def read_split(data: Path, name: str) -> tuple[People, People]:
-    """Return the people to train on and those to validate with, who have a whole torso."""
-    people = read_people(data / f'{name}.tar', data / f'{name}.npz')
+def read_split(data: Path, name: str, labels: Path | None = None) -> tuple[People, People]:
+    """
+    Read the people to train on, and those to validate with, who have a whole torso.
+
+    data    folder with NAME.tar, NAME.npz and lsp_extended_duplicate_ids.txt
+    labels  npz to train with instead of NAME.npz; what is validated with stays as it is
+    """
     pairs = read_duplicates(data / 'lsp_extended_duplicate_ids.txt')
-    known = people.labelled.sum(axis=1) >= 3
-    training = people.take(~held_out(people.numbers, pairs) & known)
+    people = read_people(data / f'{name}.tar', data / f'{name}.npz')
     validation = people.take(
         (people.numbers % FOLDS == VALIDATION) & countable(people.labelled, people.skeleton)
     )
-    return training, validation
+    if labels is not None:
+        people = read_people(data / f'{name}.tar', labels)
+    known = people.labelled.sum(axis=1) >= LEAST_LABELLED
+    return people.take(~held_out(people.numbers, pairs) & known), validation
 
 
 @dataclass(frozen=True)

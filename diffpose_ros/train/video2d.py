@@ -3,21 +3,25 @@
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 import sys
 
 import cv2
-from diffpose_ros.evaluate.images2d import measure, predict
+from diffpose_ros.core.checkpoint import load_checkpoint, restore
+from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.export2d import export_run
 from diffpose_ros.train.loop import Budget, join_others, RunFolder
-from diffpose_ros.train.pose_trainer import Trainer, WARM_UP
+from diffpose_ros.train.pose_trainer import Learner, Trainer
 from diffpose_ros.train.stills import Mixture, People, read_all, read_split, WindowDataset, Wish
 from diffpose_ros.video2d.backbone import BACKBONES
 from diffpose_ros.video2d.calibration import Calibration
-from diffpose_ros.video2d.estimator import VideoEstimator
+from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
+from diffpose_ros.video2d.heatmap import decode
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -58,7 +62,7 @@ def fit(
 ) -> None:
     """Train to the end of the budget; log, save and validate on the way if there is a folder."""
     if folder:
-        folder.write_config(asdict(trainer.network.config))
+        folder.write_config(asdict(trainer.learner.network.config))
     few = validation.take(np.arange(min(VALIDATED, len(validation))))
     losses: list[float] = []
     due_s = budget.elapsed_s + 60 * validate_every
@@ -72,10 +76,8 @@ def fit(
             folder.log(**state_of(budget), loss=round(sum(losses) / len(losses), 4))
             losses.clear()
         if budget.elapsed_s > due_s or budget.progress == 1:
-            folder.save(trainer.network, trainer.ema, trainer.optimizer, budget)
-            if budget.progress > WARM_UP:
-                result = validate(trainer.ema.model, few, trainer.device)
-                folder.log(**state_of(budget), **result)
+            folder.save(trainer.learner, trainer.ema, trainer.optimizer, budget)
+            folder.log(**state_of(budget), **validate(trainer.ema.model, few, trainer.device))
             due_s = budget.elapsed_s + 60 * validate_every
 
 
@@ -84,21 +86,38 @@ def state_of(budget: Budget) -> dict[str, float]:
     return {'step': budget.step, 'minutes': round(budget.elapsed_s / 60, 2)}
 
 
-def validate(network: PoseNetwork, people: People, device: torch.device) -> dict:
-    """Return the measures of one step and one set of noise."""
-    plain = Calibration.plain(len(network.config.joints.joints))
-    estimator = VideoEstimator(network, plain, device)
-    return measure(people, predict(estimator, people, 1, 1))
+def validate(learner: Learner, people: People, device: torch.device) -> dict:
+    """Return PCK@0.2 of the plain head, and of the diffusion model with 1 and 4 steps."""
+    plain = Calibration.plain(len(people.skeleton.joints))
+    estimator = VideoEstimator(learner.network, plain, device)
+
+    def plain_head(cuts: NDArray[np.uint8]) -> Pose2DBatch:
+        pictures = torch.from_numpy(cuts).to(device).permute(0, 3, 1, 2).float()
+        with torch.inference_mode():
+            xy, covariance, peak = (x.double().cpu().numpy() for x in decode(learner.plain(pictures)))
+        return Pose2DBatch(xy, covariance, peak)
+
+    answers = {
+        'plain_head': plain_head,
+        'S1': partial(estimate_single, estimator, steps=1, ensembles=1),
+        'S4': partial(estimate_single, estimator, steps=4, ensembles=1),
+    }
+    return {
+        name: round(measure(people, predict(answer, estimator.crop_size, people))['pck'], 4)
+        for name, answer in answers.items()
+    }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
+    parser.add_argument('--labels', type=Path, help='of the photographs, completed by a teacher')
     parser.add_argument('--out', type=Path, required=True, help='folder of the run')
     parser.add_argument('--minutes', type=float, default=0, help='length of the run')
     parser.add_argument('--steps', type=int, default=0, help='length of the run')
     parser.add_argument('--synthetic', type=Path, help='folder with windows_*.tar and .npz')
     parser.add_argument('--synthetic-share', type=float, default=0.3, help='of the samples')
+    parser.add_argument('--start-from', help='checkpoint whose weights to start from')
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--gentle', action='store_true', help='weaker views, for short runs')
     parser.add_argument('--learning-rate', type=float, default=1e-3)
@@ -121,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     rank = join_others()
     torch.manual_seed(args.seed)
-    training, validation = read_split(args.data, 'lsp_extended_train')
+    training, validation = read_split(args.data, 'lsp_extended_train', args.labels)
     config = NetworkConfig(
         crop_size=tuple(args.crop),
         backbone=args.backbone,
@@ -129,10 +148,13 @@ def run(args: argparse.Namespace) -> int:
         signal_scale=args.signal_scale,
     )
     device = torch.device(args.device)
-    trainer = Trainer(PoseNetwork(config), device, args.learning_rate, args.bf16)
+    network = PoseNetwork(config)
+    if args.start_from:
+        restore(network, load_checkpoint(args.start_from, 'pose2d'))
+    trainer = Trainer(network, device, args.learning_rate, args.bf16)
     folder = RunFolder(args.out) if rank == 0 else None
     budget = Budget(args.minutes, args.steps)
-    RunFolder(args.out).resume(trainer.network, trainer.ema, trainer.optimizer, budget)
+    RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)
     torch.manual_seed(args.seed + 1000 * rank + budget.step)
     loader = make_loader(args, training, budget, config, rank)
     fit(trainer, loader, budget, folder, validation, args.validate_every)

@@ -8,7 +8,7 @@ from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.diffusion.schedule import sample
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.decoder import repeat_scales
-from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE
+from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE, project
 from diffpose_ros.video2d.layers import fold_batch_norms, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
 import numpy as np
@@ -117,10 +117,13 @@ class VideoEstimator:
         scales = repeat_scales(network.decoder.scales(F), ensembles)
         x_T = self._noise[:ensembles].repeat_interleave(len(F), dim=0)  # (M * B, J, h, w)
 
-        def denoise(x_t: Tensor, t: int) -> Tensor:
+        def answer(x_t: Tensor, t: int) -> Tensor:
             step = torch.full((len(x_t),), t, device=x_t.device)
-            return network.to_signal(network.decoder(x_t, scales, step))
+            return network.decoder(x_t, scales, step).clamp(0, 1)
 
-        schedule = network.schedule
-        x_0 = sample(denoise, x_T, schedule, schedule.steps(steps))
-        return network.from_signal(x_0).unflatten(0, (ensembles, len(F))).mean(dim=0)
+        def denoise(x_t: Tensor, t: int) -> Tensor:
+            return network.to_signal(project(answer(x_t, t)))
+
+        *earlier, (t, _) = network.schedule.steps(steps)
+        x_t = sample(denoise, x_T, network.schedule, earlier)
+        return answer(x_t, t).unflatten(0, (ensembles, len(F))).mean(dim=0)

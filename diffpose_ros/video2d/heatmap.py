@@ -29,15 +29,35 @@ def decode(heat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     heat     (B, J, rows, columns)  heatmaps, about 0 to 1
     returns  xy (B, J, 2) crop pixels; covariance (B, J, 2, 2) crop pixels squared; peak (B, J)
     """
-    rows, columns = heat.shape[2:]
-    sigma = SIGMA_SHARE * rows
-    peak, best = heat.flatten(2).max(dim=2)
-    xy = torch.stack([best % columns, best // columns], dim=-1).to(heat)
     positive = heat.clamp(min=0)
+    xy = _find(positive)
+    covariance = _spread(positive, xy, SIGMA_SHARE * heat.shape[2])
+    peak = positive.amax(dim=(2, 3)).clamp(max=1)
+    return (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak
+
+
+def project(heat: Tensor) -> Tensor:
+    """
+    Return the clean heatmaps nearest to an answer: one Gaussian of peak 1 where the peak is.
+
+    An answer to much noise is a mean over many places, weak and wide; fed back as it is, it would
+    tell the next step hardly anything. Like the clamping of Diffusion-LM (Li et al. 2022).
+
+    heat     (B, J, rows, columns)
+    returns  (B, J, rows, columns)
+    """
+    xy = _find(heat.clamp(min=0))
+    return encode((xy + 0.5) * HEAT_STRIDE - 0.5, *heat.shape[2:])
+
+
+def _find(heat: Tensor) -> Tensor:
+    """Return where the joints are (B, J, 2), heatmap pixels."""
+    best = heat.flatten(2).argmax(dim=2)
+    columns = heat.shape[3]
+    xy = torch.stack([best % columns, best // columns], dim=-1).to(heat)
     for _ in range(MEAN_SHIFTS):
-        xy = _mean_shift(positive, xy, sigma)
-    covariance = _spread(positive, xy, sigma)
-    return (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak.clamp(0, 1)
+        xy = _mean_shift(heat, xy, SIGMA_SHARE * heat.shape[2])
+    return xy
 
 
 def _bell(center: Tensor, count: int, sigma: float) -> Tensor:

@@ -110,10 +110,6 @@ class PoseNetwork(nn.Module):
         """Turn heatmaps from 0 to 1 into the values that are diffused."""
         return (2 * heat.clamp(0, 1) - 1) * self.config.signal_scale
 
-    def from_signal(self, x_0: Tensor) -> Tensor:
-        """Turn diffused values back into heatmaps from 0 to 1."""
-        return (x_0 / self.config.signal_scale + 1) / 2
-
     def noise_like(self, F: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return unit noise (B, J, rows, columns) that fits F (B, dim, h, w)."""
         rows, columns = (n * STRIDE // HEAT_STRIDE for n in F.shape[2:])

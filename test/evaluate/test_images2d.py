@@ -6,31 +6,25 @@ from diffpose_ros.train.stills import People
 from diffpose_ros.video2d.estimator import Pose2DBatch
 import numpy as np
 import pytest
-import torch
 
 J = len(POSETRACK_15.joints)
+SIZE = (144, 192)
 
 
 class Oracle:
     """Knows the joints of each person, in crop pixels, and is off by a given distance."""
 
-    crop_size, past, future, skeleton = (144, 192), 2, 2, POSETRACK_15
-
     def __init__(self, people: People, off_px: float) -> None:
         self.people, self.off_px, self.next = people, off_px, 0
 
-    def features(self, crops: np.ndarray) -> torch.Tensor:
-        assert crops.shape[1:] == (192, 144, 3)
-        return torch.zeros(len(crops), 1, 12, 9)
-
-    def estimate(self, features, present, steps, ensembles) -> Pose2DBatch:
-        assert present.tolist() == [[False, False, True, False, False]] * len(features)
-        rows = range(self.next, self.next + len(features))
-        self.next += len(features)
+    def __call__(self, cuts: np.ndarray) -> Pose2DBatch:
+        assert cuts.shape[1:] == (192, 144, 3)
+        rows = range(self.next, self.next + len(cuts))
+        self.next += len(cuts)
         xy = []
         for i in rows:
             known = self.people.xy[i][self.people.labelled[i]]
-            crop = Crop.around(Box.around(known), self.crop_size)
+            crop = Crop.around(Box.around(known), SIZE)
             xy.append(crop.to_crop(self.people.xy[i] + [self.off_px, 0]))
         flat = np.broadcast_to(np.eye(2), (len(xy), J, 2, 2))
         return Pose2DBatch(np.stack(xy), flat, np.ones((len(xy), J)))
@@ -50,7 +44,7 @@ def crowd(count: int) -> People:
 @pytest.mark.parametrize(('off_px', 'share'), [(0, 1.0), (9.9, 1.0), (10.1, 0.0)])
 def test_an_oracle_scores_what_its_error_deserves(off_px, share):
     people = crowd(5)
-    result = measure(people, predict(Oracle(people, off_px), people, 1, 1, batch=2))
+    result = measure(people, predict(Oracle(people, off_px), SIZE, people, batch=2))
     assert result['pck'] == share
     assert set(result['pck_per_joint'].values()) == {share}
     assert result['people'] == 5
@@ -59,7 +53,7 @@ def test_an_oracle_scores_what_its_error_deserves(off_px, share):
 
 def test_covariances_are_in_pixels_of_the_picture():
     people = crowd(1)
-    found = predict(Oracle(people, 0), people, 1, 1)
-    crop = Crop.around(Box.around(people.xy[0][people.labelled[0]]), (144, 192))
+    found = predict(Oracle(people, 0), SIZE, people)
+    crop = Crop.around(Box.around(people.xy[0][people.labelled[0]]), SIZE)
     np.testing.assert_allclose(found.covariance[0, 0], np.diag(crop.scale**2))
     np.testing.assert_allclose(found.crop_covariance[0, 0], np.eye(2))

@@ -1,10 +1,12 @@
 from dataclasses import asdict
+from functools import partial
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.evaluate.images2d import predict, Predictions
+from diffpose_ros.evaluate.images2d import estimate_single, predict, Predictions
 from diffpose_ros.train.export2d import export_run, fit_covariances
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
+from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.train.stills import People
 from diffpose_ros.video2d.estimator import VideoEstimator
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
@@ -43,16 +45,18 @@ def test_covariances_are_scaled_until_half_of_the_joints_lie_in_the_half_ellipse
 
 
 def test_a_run_becomes_a_checkpoint_with_calibrated_scores(tmp_path):
-    network = PoseNetwork(SMALL)
+    learner = Learner(PoseNetwork(SMALL))
     folder = RunFolder(tmp_path / 'run')
     folder.write_config(asdict(SMALL))
-    optimizer = torch.optim.AdamW(network.parameters())
-    folder.save(network, Ema(network), optimizer, Budget(steps=7, step=7))
+    optimizer = torch.optim.AdamW(learner.parameters())
+    folder.save(learner, Ema(learner), optimizer, Budget(steps=7, step=7))
     people = crowd(20)
     measures = export_run(tmp_path / 'run', people, tmp_path / 'pose')
     checkpoint = load_checkpoint(str(tmp_path / 'pose.safetensors'), 'pose2d')
     assert checkpoint.extras['training']['step'] == 7
     assert checkpoint.extras['validation'] == measures
-    found = predict(VideoEstimator.from_checkpoint(checkpoint, CPU), people, 1, 1)
+    estimator = VideoEstimator.from_checkpoint(checkpoint, CPU)
+    answer = partial(estimate_single, estimator, steps=1, ensembles=1)
+    found = predict(answer, estimator.crop_size, people)
     assert measures['ece'] < 0.1
     assert abs(found.score.mean() - measures['pck']) < 0.05

@@ -1,4 +1,4 @@
-from diffpose_ros.video2d.heatmap import decode, encode, HEAT_STRIDE, SIGMA_SHARE
+from diffpose_ros.video2d.heatmap import decode, encode, HEAT_STRIDE, project, SIGMA_SHARE
 import numpy as np
 import pytest
 import torch
@@ -56,3 +56,9 @@ def test_the_higher_of_two_peaks_is_taken_and_its_rival_widens_the_covariance():
     xy, covariance, _ = decode(both)
     torch.testing.assert_close(xy, near, atol=0.5, rtol=0)
     assert covariance[0, 0, 0, 0] > 20 * decode(one)[1][0, 0, 0, 0]
+
+
+def test_a_weak_answer_between_two_places_is_projected_onto_one_clean_joint():
+    left, right = (torch.tensor([[[x, 96.0]]]) for x in (40.0, 100.0))
+    answer = 0.15 * encode(left, ROWS, COLUMNS) + 0.2 * encode(right, ROWS, COLUMNS)
+    torch.testing.assert_close(project(answer), encode(right, ROWS, COLUMNS), atol=0.02, rtol=0)

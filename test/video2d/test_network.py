@@ -45,11 +45,10 @@ def test_folding_batch_norm_changes_nothing_but_the_time(small_network):
     torch.testing.assert_close(folded(x_t, F, t), small_network(x_t, F, t), **close)
 
 
-def test_signal_and_heat_are_each_other_s_inverse(small_network):
-    heat = torch.rand(1, 15, 16, 12)
-    signal = small_network.to_signal(heat)
-    assert signal.abs().max() <= small_network.config.signal_scale
-    torch.testing.assert_close(small_network.from_signal(signal), heat)
+def test_a_full_peak_and_an_empty_place_span_the_signal_evenly(small_network):
+    scale = small_network.config.signal_scale
+    signal = small_network.to_signal(torch.tensor([0.0, 0.5, 1.0, 1.5]))
+    torch.testing.assert_close(signal, torch.tensor([-scale, 0.0, scale, scale]))
 
 
 def test_the_vit_of_the_paper_can_be_chosen():
