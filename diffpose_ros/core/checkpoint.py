@@ -17,7 +17,7 @@ class Checkpoint:
     """
     Weights and what belongs to them.
 
-    kind      which class they are for: pose2d, lift3d or detector
+    kind      which class they are for: pose2d, lift3d, lift3d_released or detector
     config    constructor arguments of that class
     tensors   weights by name
     extras    anything else of the manifest: calibration, training summary
@@ -48,12 +48,12 @@ def find_checkpoint(name: str) -> Path:
         ) from error
 
 
-def load_checkpoint(name: str, kind: str) -> Checkpoint:
+def load_checkpoint(name: str, *kinds: str) -> Checkpoint:
     """
     Load and verify a checkpoint.
 
     name    name of a packaged checkpoint, or the path of a .safetensors file
-    kind    what the caller needs: pose2d, lift3d or detector
+    kinds   what the caller can use, see Checkpoint
     raises  FileNotFoundError, or ValueError when the kind or the hash is wrong
     """
     path = find_checkpoint(name)
@@ -61,8 +61,9 @@ def load_checkpoint(name: str, kind: str) -> Checkpoint:
     if not path.is_file() or not manifest_path.is_file():
         raise FileNotFoundError(f'{path} and {manifest_path.name} must both exist; check the path')
     manifest = _read_manifest(manifest_path)
-    if manifest['kind'] != kind:
-        raise ValueError(f'{path} holds a {manifest["kind"]} model; give one of kind {kind}')
+    if manifest['kind'] not in kinds:
+        wanted = ' or '.join(kinds)
+        raise ValueError(f'{path} holds a {manifest["kind"]} model; give one of kind {wanted}')
     data = path.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != manifest['sha256']:
@@ -72,7 +73,8 @@ def load_checkpoint(name: str, kind: str) -> Checkpoint:
         )
     known = ('kind', 'config', 'sha256')
     extras = {key: value for key, value in manifest.items() if key not in known}
-    return Checkpoint(path.stem, kind, manifest['config'], load(data), sha256, extras)
+    tensors = load(data)
+    return Checkpoint(path.stem, manifest['kind'], manifest['config'], tensors, sha256, extras)
 
 
 def restore(module: nn.Module, checkpoint: Checkpoint) -> None:

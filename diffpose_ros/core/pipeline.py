@@ -20,7 +20,7 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import Stage2D
 from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.tracker import Track, Tracker
-from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.video2d.estimator import VideoEstimator
 import torch
 
@@ -62,12 +62,12 @@ class PosePipeline:
         seed = config.inference.seed
         detector = load_checkpoint(config.detector.model or 'detector_compact', 'detector')
         pose2d = load_checkpoint(config.pose2d_model or 'pose2d_compact', 'pose2d')
-        lift3d = load_checkpoint(config.lifter_model or 'lift3d_default', 'lift3d')
+        lift3d = load_checkpoint(config.lifter_model or 'lift3d_default', *LIFTERS)
         return cls(
             config,
             PersonDetector.from_checkpoint(detector, device),
             Stage2D(VideoEstimator.from_checkpoint(pose2d, device, seed=seed)),
-            Stage3D(Lifter.from_checkpoint(lift3d, device, seed=seed)),
+            Stage3D(lifter_of(lift3d, device, seed=seed)),
             f'{pose2d.model_id}+{lift3d.model_id}',
             device,
         )

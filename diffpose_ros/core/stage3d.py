@@ -9,7 +9,7 @@ from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.tracker import Sighting, Track
-from diffpose_ros.lift3d.lifter import LiftedPose, Lifter
+from diffpose_ros.lift3d.lifter import LiftedPose, PoseLifter
 from diffpose_ros.lift3d.placement import place
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class LiftWindow:
 class Stage3D:
     """Runs the lifter on all tracks at once and puts the results into the camera's frame."""
 
-    def __init__(self, lifter: Lifter) -> None:
+    def __init__(self, lifter: PoseLifter) -> None:
         self._lifter = lifter
 
     @property

@@ -1,6 +1,7 @@
 """The lifter as the pipeline uses it: 2D windows in, poses as distributions out."""
 
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from diffpose_ros.core.checkpoint import Checkpoint, restore
 from diffpose_ros.core.people import check_shape
@@ -31,6 +32,38 @@ class LiftedPose:
     hypotheses: Floats
     mean: Floats
     covariance: Floats
+
+
+class PoseLifter(Protocol):
+    """
+    What the pipeline needs of a lifter.
+
+    past, future  slots of the window before and after the key frame
+    period_s      distance of the slots
+    """
+
+    past: int
+    future: int
+    period_s: float
+
+    def lift(
+        self,
+        rays: Floats,
+        covariance: Floats,
+        score: Floats,
+        present: NDArray[np.bool_],
+        steps: int,
+        hypotheses: int,
+    ) -> LiftedPose:
+        """Lift the key frames of windows, see Lifter.lift."""
+
+
+class Window(NamedTuple):
+    """Windows of 2D poses, zeros where nothing is told; see Lifter.lift."""
+
+    rays: Floats
+    covariance: Floats
+    score: Floats
 
 
 class Lifter:
@@ -74,15 +107,11 @@ class Lifter:
         present     (B, T)           which slots are filled; the key slot, at past, must be
         """
         T = self.past + 1 + self.future
-        check_shape('rays', rays, (None, T, JOINTS, 2))
-        check_shape('covariance', covariance, (len(rays), T, JOINTS, 2, 2))
-        check_shape('score', score, (len(rays), T, JOINTS))
-        check_shape('present', present, (len(rays), T))
-        told = (score > 0) & present[..., None]
+        window = checked_window(rays, covariance, score, present, T)
         observation = observe(
-            self._tensor(np.where(told[..., None], rays, 0)),
-            self._tensor(np.where(told[..., None, None], covariance, 0)),
-            self._tensor(np.where(told, score, 0)),
+            self._tensor(window.rays),
+            self._tensor(window.covariance),
+            self._tensor(window.score),
             torch.from_numpy(np.ascontiguousarray(present)).to(self._device),
             self.past,
         )
@@ -107,6 +136,22 @@ class Lifter:
 
     def _tensor(self, array: Floats) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
+
+
+def checked_window(
+    rays: Floats, covariance: Floats, score: Floats, present: NDArray[np.bool_], T: int
+) -> Window:
+    """Return B windows of T slots; raise ValueError when a shape is another."""
+    check_shape('rays', rays, (None, T, JOINTS, 2))
+    check_shape('covariance', covariance, (len(rays), T, JOINTS, 2, 2))
+    check_shape('score', score, (len(rays), T, JOINTS))
+    check_shape('present', present, (len(rays), T))
+    told = (score > 0) & present[..., None]
+    return Window(
+        np.where(told[..., None], rays, 0),
+        np.where(told[..., None, None], covariance, 0),
+        np.where(told, score, 0),
+    )
 
 
 def to_numpy(tensor: Tensor) -> Floats:

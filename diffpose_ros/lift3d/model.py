@@ -180,11 +180,7 @@ class LiftModel(nn.Module):
     def image_covariance(self, observation: Observation, context: Context) -> Tensor:
         """Return the error of the 2D estimate of joint and hip together, (B, J, 2, 2), m^2."""
         factor = self.start(observation, context).uv_factor
-        covariance = factor @ factor.transpose(-1, -2)
-        spread = context.state - context.state.mean(dim=1, keepdim=True)
-        units, metres = (spread[..., a:b].square().sum(dim=(1, 2)) for a, b in ((0, 2), (2, 4)))
-        scale = (metres / units.clamp(min=1e-6))[:, None, None, None]  # metres per unit, squared
-        return scale * (covariance + covariance[:, HIP, None])
+        return in_metres(factor @ factor.transpose(-1, -2), context.state)
 
     def _predictor(self, given: Tensor, N: int) -> Callable[[Tensor, int], Tensor]:
         """Return the function that denoises N offsets per window; folded on first use."""
@@ -200,6 +196,19 @@ class LiftModel(nn.Module):
         """Forget what was folded, since the weights may change."""
         self._folded = None
         return super().train(mode)
+
+
+def in_metres(covariance: Tensor, state: Tensor) -> Tensor:
+    """
+    Return the 2D error of joint and hip together, (B, J, 2, 2), metres squared.
+
+    covariance  (B, J, 2, 2)  of u, v
+    state       (B, J, 5)     u, v; x, y, z in metres: the sizes of both give the scale
+    """
+    spread = state - state.mean(dim=1, keepdim=True)
+    units, metres = (spread[..., a:b].square().sum(dim=(1, 2)) for a, b in ((0, 2), (2, 4)))
+    scale = (metres / units.clamp(min=1e-6))[:, None, None, None]  # metres per unit, squared
+    return scale * (covariance + covariance[:, HIP, None])
 
 
 def hip_at_origin(offset: Tensor) -> Tensor:

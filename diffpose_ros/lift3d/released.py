@@ -4,6 +4,7 @@ The published DiffPose networks (Gong et al. 2023) and how their code runs them.
 They take (u, v) of the whole picture, width = 2, and give poses relative to the hip in the
 camera's axes. The denoiser predicts noise over (u, v, x, y, z); the reverse steps start from the
 lifter's pose itself, without noise, so all hypotheses are the same pose and only one is computed.
+How such a pair stands in for our own lifter: released_lifter.py.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.schedule import DiffusionSchedule, sample
+from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.graph import GraphNetwork
 import torch
 from torch import Tensor
@@ -28,15 +30,13 @@ class Preset:
     """
     How far the state is taken as noisy, and in how many steps it is cleaned.
 
-    end         steps of the chain, T of the released code
-    steps       reverse steps, K
-    hypotheses  poses that are drawn and averaged; more than one needs noisy = True
-    noisy       whether the start is perturbed, as in the paper and not in the released code
+    end    steps of the chain, T of the released code
+    steps  reverse steps, K, with which the published numbers were made
+    noisy  whether the start is perturbed, as in the paper and not in the released code
     """
 
     end: int
     steps: int
-    hypotheses: int = 1
     noisy: bool = False
 
 
@@ -45,7 +45,7 @@ PRESETS = {
     'frame_gt': Preset(12, 2),
     'video_cpn': Preset(6, 1),
     'video_gt': Preset(12, 2),
-    'paper': Preset(50, 5, hypotheses=5, noisy=True),
+    'paper': Preset(50, 5, noisy=True),
 }
 
 
@@ -61,49 +61,28 @@ def released_lifter() -> GraphNetwork:
 
 @torch.no_grad()
 def refine(
-    denoiser: GraphNetwork, state: Tensor, preset: Preset, noise: Tensor | None = None
+    denoiser: FoldedNetwork, state: Tensor, end: int, steps: int, noise: Tensor | None = None
 ) -> Tensor:
     """
-    Run the reverse steps of a preset.
+    Run the reverse steps of the published sampler.
 
-    state    (B, J, 5)     u, v, x, y, z
-    noise    (B, N, J, 5)  unit noise times its deviations; needed when the preset is noisy
-    returns  (B, J, 5)     mean over hypotheses
+    state       (B, J, 5)     u, v, x, y, z
+    end, steps  see Preset; no more steps than end are taken
+    noise       (B, N, J, 5)  unit noise times its deviations; None: the state itself is cleaned
+    returns     (B, N, J, 5)  one pose per noise, or a single one
     """
-    steps = SCHEDULE.strided_steps(preset.steps, preset.end)
+    pairs = SCHEDULE.strided_steps(min(steps, end), end)
     N = 1 if noise is None else noise.shape[1]
     x = state.repeat_interleave(N, dim=0)
     if noise is not None:
         # Noised to the step at which the cleaning begins; the released code would say `end`.
-        first = torch.full((len(x),), steps[0][0])
+        first = torch.full((len(x),), pairs[0][0], device=x.device)
         x = SCHEDULE.add_noise(x, first, noise.flatten(0, 1))
 
     def denoise(x_t: Tensor, t: int) -> Tensor:
-        return SCHEDULE.predict_x_0(x_t, denoiser(x_t, x_t.new_tensor([t])), t)
+        return SCHEDULE.predict_x_0(x_t, denoiser(x_t, t), t)
 
-    return sample(denoise, x, SCHEDULE, steps).view(len(state), N, -1, STATE).mean(dim=1)
-
-
-@torch.no_grad()
-def lift_released(
-    lifter: GraphNetwork,
-    denoiser: GraphNetwork,
-    uv: Tensor,
-    preset: Preset,
-    noise: Tensor | None = None,
-) -> Tensor:
-    """
-    Return poses (B, J, 3) in metres relative to the hip, as the published evaluation does.
-
-    uv     (B, J, 2)     2 px / width - (1, height / width)
-    noise  (B, N, J, 5)  see refine
-    """
-    xyz = lifter(uv)
-    # The published code subtracts the hip in place, which on a CPU leaves most joints as they
-    # were; what it evidently means is done here.
-    xyz = xyz - xyz[:, :1].clone()
-    refined = refine(denoiser, torch.cat([uv, xyz], dim=-1), preset, noise)[..., 2:]
-    return refined - refined[:, :1].clone()
+    return sample(denoise, x, SCHEDULE, pairs).view(len(state), N, -1, STATE)
 
 
 def read_released(path: Path) -> dict[str, Tensor]:

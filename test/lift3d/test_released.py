@@ -1,10 +1,8 @@
 """Published files: their containers, and clear words about anything else."""
 
+from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.released import (
-    lift_released,
     network_of,
-    Preset,
-    PRESETS,
     read_released,
     refine,
     released_denoiser,
@@ -63,19 +61,15 @@ def test_weights_of_another_width_are_refused():
         network_of(state)
 
 
-def test_lifted_pose_has_its_hip_at_the_origin():
-    pose = lift_released(
-        released_lifter(), released_denoiser(), torch.randn(2, 17, 2), PRESETS['frame_cpn']
-    )
-    assert pose.shape == (2, 17, 3)
-    assert torch.equal(pose[:, 0], torch.zeros(2, 3))
+def test_every_noise_gives_a_pose_of_its_own():
+    network, state = FoldedNetwork(released_denoiser()), torch.randn(2, 17, 5)
+    noise = torch.randn(2, 3, 17, 5)
+    poses = refine(network, state, 12, 2, noise)
+    assert poses.shape == (2, 3, 17, 5)
+    alone = refine(network, state[1:], 12, 2, noise[1:, 2:])
+    torch.testing.assert_close(poses[1, 2], alone[0, 0], atol=1e-5, rtol=1e-5)
 
 
-def test_equal_hypotheses_give_the_mean_of_one():
-    network, state = released_denoiser(), torch.randn(2, 17, 5)
-    preset = Preset(12, 2, hypotheses=3, noisy=True)
-    noise = torch.randn(2, 1, 17, 5)
-    torch.testing.assert_close(
-        refine(network, state, preset, noise.repeat(1, 3, 1, 1)),
-        refine(network, state, preset, noise),
-    )
+def test_more_steps_than_the_chain_has_are_all_of_them():
+    network, state = FoldedNetwork(released_denoiser()), torch.randn(2, 17, 5)
+    assert torch.equal(refine(network, state, 6, 50), refine(network, state, 6, 6))

@@ -1,10 +1,17 @@
 """Importing made-up files of the published kinds."""
 
 from argparse import Namespace
+from itertools import islice
 
 from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.people import Frame
+from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.core.share import find_shared
 from diffpose_ros.lift3d.released import released_denoiser, released_lifter
+from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.released import KIND, run
+import numpy as np
 import pytest
 import torch
 
@@ -38,3 +45,20 @@ def test_both_networks_end_up_in_one_checkpoint(files):
 def test_exchanged_files_are_told(files):
     with pytest.raises(ValueError, match='exchange the files'):
         run(options(files, lifter='diff.pth', denoiser='gcn.pth'))
+
+
+def test_imported_weights_lift_in_the_pipeline(files):
+    run(options(files))
+    lifter = str(files / 'frame_cpn.safetensors')
+    pipeline = PosePipeline.from_config(PipelineConfig(device='cpu', lifter_model=lifter))
+    video = VideoReader(find_shared('demo/walk.mp4'))
+    results = [pipeline.step(Frame(i, round(1e9 * s))) for s, i in islice(video, 15, 21)]
+    poses = [p.pose3d for result in results for p in result.people if p.pose3d]
+    assert 'frame_cpn@' in results[-1].info.model_id
+    assert poses
+    assert all(np.isfinite(pose.covariance).all() for pose in poses)
+
+
+def test_detector_is_no_lifter():
+    with pytest.raises(ValueError, match='give one of kind lift3d or lift3d_released'):
+        PosePipeline.from_config(PipelineConfig(device='cpu', lifter_model='detector_compact'))
