@@ -46,6 +46,15 @@ class GaussianMixture:
         deviation = (self.L[component] @ z.unsqueeze(-1)).squeeze(-1)
         return self.mu[component], deviation
 
+    def as_gaussian(self) -> 'GaussianMixture':
+        """Return the one Gaussian of the same mean and covariance."""
+        mean = self.pi @ self.mu
+        offset = self.mu - mean
+        within = torch.einsum('m,mij,mkj->ik', self.pi, self.L, self.L)
+        covariance = within + torch.einsum('m,mi,mk->ik', self.pi, offset, offset)
+        L = torch.linalg.cholesky(covariance)
+        return GaussianMixture(torch.ones_like(self.pi[:1]), mean[None], L[None])
+
 
 def fit_mixture(
     x: Tensor, M: int, generator: torch.Generator, iterations: int = 50, ridge: float = 1e-6

@@ -6,52 +6,28 @@ exact projection, or that with Gaussian noise, which the lifter is then told.
 """
 
 import argparse
-from dataclasses import dataclass
-import json
-import logging
 import math
 from pathlib import Path
-import time
-from typing import Any
 
-from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.evaluate.coverage import coverage, plot_reliability
+from diffpose_ros.evaluate.lifting import add_lifter_arguments, load_lifter, report, TestWindows
 from diffpose_ros.evaluate.mpjpe import summary
-from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.lift3d.lifter import PoseLifter
 from diffpose_ros.train.cameras import into_virtual_camera, orientation, project
 from diffpose_ros.train.mocap import Clips, cut_windows, load_clips
 from diffpose_ros.train.noise2d import PCK_RADIUS
-import numpy as np
-from numpy.typing import NDArray
 import torch
 from torch import Tensor
-
-log = logging.getLogger(__name__)
 
 (HIP,) = H36M_17.index('hip')
 TALL_PX = 250  # height of the person in pixels, to which --noise-px refers
 STATURE = ('head_top', 'nose', 'thorax', 'hip', 'r_knee', 'r_ankle')
-BATCH = 256
 
 
-@dataclass(frozen=True)
-class TestWindows:
-    """
-    Windows of 2D input and the true key poses, F frames; see Lifter.lift.
-
-    truth  (F, J, 3)  metres, relative to the hip, virtual camera
-    """
-
-    rays: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    score: NDArray[np.float64]
-    present: NDArray[np.bool_]
-    truth: NDArray[np.float64]
-
-
-def film(clips: Clips, lifter: Lifter, noise_px: float, *, centred: bool) -> TestWindows:
-    """Return a window for every frame of the clips."""
+def film(
+    clips: Clips, lifter: PoseLifter, noise_px: float, *, centred: bool, every: int = 1
+) -> TestWindows:
+    """Return a window for every n-th frame of the clips; all others are filmed as well."""
     random = torch.Generator().manual_seed(0)
     F = len(clips.joints)
     slots = torch.arange(-lifter.past, lifter.future + 1)
@@ -69,11 +45,11 @@ def film(clips: Clips, lifter: Lifter, noise_px: float, *, centred: bool) -> Tes
     shape = rays.shape[:3]
     truth = points[:, lifter.past] - points[:, lifter.past, HIP, None]
     return TestWindows(
-        (rays + noise).double().numpy(),
-        variance.expand(*shape, 2, 2).double().numpy(),
-        sure[:, None, None].expand(shape).double().numpy(),
-        present.numpy(),
-        truth.double().numpy(),
+        (rays + noise)[::every].double().numpy(),
+        variance.expand(*shape, 2, 2)[::every].double().numpy(),
+        sure[:, None, None].expand(shape)[::every].double().numpy(),
+        present[::every].numpy(),
+        truth[::every].double().numpy(),
     )
 
 
@@ -102,75 +78,19 @@ def pck_probability(deviation: float) -> float:
     return 1 - math.exp(-(PCK_RADIUS**2) / (2 * max(deviation**2, 1e-8)))
 
 
-def evaluate(
-    lifter: Lifter, windows: TestWindows, steps: int, hypotheses: int, plot: Path | None = None
-) -> dict[str, Any]:
-    """Return the metrics over all windows; draw the reliability if a path is given."""
-    mean, covariance = lift_all(lifter, windows, steps, hypotheses)
-    if plot is not None:
-        plot_reliability(plot, mean, covariance, windows.truth)
-    return {
-        **summary(mean, windows.truth),
-        **coverage(mean, covariance, windows.truth),
-        'frames': len(mean),
-        'steps': steps,
-        'hypotheses': hypotheses,
-        'ms_per_frame': _ms_per_frame(lifter, windows, steps, hypotheses),
-    }
-
-
-def lift_all(
-    lifter: Lifter, windows: TestWindows, steps: int, hypotheses: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean (F, J, 3) and covariance (F, J, 3, 3) of all windows."""
-    means, covariances = [], []
-    for i in range(0, len(windows.rays), BATCH):
-        pose = lifter.lift(*_part(windows, slice(i, i + BATCH)), steps, hypotheses)
-        means.append(pose.mean)
-        covariances.append(pose.covariance)
-    return np.concatenate(means), np.concatenate(covariances)
-
-
-def _part(windows: TestWindows, part: slice) -> tuple[NDArray[Any], ...]:
-    return (
-        windows.rays[part],
-        windows.covariance[part],
-        windows.score[part],
-        windows.present[part],
-    )
-
-
-def _ms_per_frame(lifter: Lifter, windows: TestWindows, steps: int, hypotheses: int) -> float:
-    """Return the median time of lifting one person."""
-    times = []
-    for i in range(min(20, len(windows.rays))):
-        began = time.perf_counter()
-        lifter.lift(*_part(windows, slice(i, i + 1)), steps, hypotheses)
-        times.append(time.perf_counter() - began)
-    return 1000 * float(np.median(times))
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose evaluate mocap`."""
     parser.add_argument('--data', type=Path, required=True, help='mocap file (npz)')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    parser.add_argument('--checkpoint', default='lift3d_default', help='name or .safetensors file')
-    parser.add_argument('--steps', type=int, default=2, help='0 = the context encoder alone')
-    parser.add_argument('--hypotheses', type=int, default=5)
     parser.add_argument('--noise-px', type=float, default=0.0, help='2D noise at 250 px height')
-    parser.add_argument('--centred', action='store_true', help='use the frames after the key too')
-    parser.add_argument('--plot', type=Path, help='PNG file for the reliability diagram')
-    parser.add_argument('--device', default='cpu')
+    add_lifter_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
-    checkpoint = load_checkpoint(args.checkpoint, 'lift3d')
-    lifter = Lifter.from_checkpoint(checkpoint, torch.device(args.device))
-    windows = film(load_clips(args.data), lifter, args.noise_px, centred=args.centred)
-    result = evaluate(lifter, windows, args.steps, args.hypotheses, args.plot)
-    result |= {'noise_px': args.noise_px, 'centred': args.centred, 'model': checkpoint.model_id}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=2) + '\n')
-    log.info('%s', result)
+    lifter, model_id = load_lifter(args)
+    windows = film(
+        load_clips(args.data), lifter, args.noise_px, centred=args.centred, every=args.every
+    )
+    more = {'noise_px': args.noise_px, 'model': model_id}
+    report(args, lifter, [windows], lambda poses: summary(poses.mean, poses.truth), more)
     return 0

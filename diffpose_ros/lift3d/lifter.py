@@ -9,7 +9,7 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.calibration import Calibration
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.lift3d.observation import Observation, observe
-from diffpose_ros.lift3d.start import start_noise
+from diffpose_ros.lift3d.start import start_noise, start_of
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -70,8 +70,14 @@ class Lifter:
     """Lifts windows of 2D poses; the noise is drawn once, so equal windows give equal poses."""
 
     def __init__(
-        self, model: LiftModel, calibration: Calibration, device: torch.device, seed: int = 0
+        self,
+        model: LiftModel,
+        calibration: Calibration,
+        device: torch.device,
+        seed: int = 0,
+        start: str = 'mixture',
     ) -> None:
+        model.mixture = start_of(model.mixture, start)
         self._model = model.to(device).eval()
         self._calibration, self._device, self._seed = calibration, device, seed
         self._noise: dict[int, tuple[Tensor, Tensor]] = {}
@@ -81,13 +87,13 @@ class Lifter:
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: Checkpoint, device: torch.device, seed: int = 0
+        cls, checkpoint: Checkpoint, device: torch.device, seed: int = 0, start: str = 'mixture'
     ) -> 'Lifter':
-        """Build the lifter of a checkpoint of kind lift3d."""
+        """Build the lifter of a checkpoint of kind lift3d; start: see start.start_of."""
         model = LiftModel.from_config(checkpoint.config)
         restore(model, checkpoint)
         calibration = Calibration.from_manifest(checkpoint.extras.get('calibration'))
-        return cls(model, calibration, device, seed)
+        return cls(model, calibration, device, seed, start)
 
     def lift(
         self,

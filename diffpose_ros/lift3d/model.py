@@ -106,6 +106,10 @@ class LiftModel(nn.Module):
         """Errors of the context encoder in units of its spread, all joints but the hip."""
         return GaussianMixture(self.pi, self.mu, self.L)
 
+    @mixture.setter
+    def mixture(self, mixture: GaussianMixture) -> None:
+        self.pi, self.mu, self.L = mixture.pi, mixture.mu, mixture.L
+
     def start(self, observation: Observation, context: Context) -> Start:
         """Return where the reverse diffusion begins, and the forward diffusion ends."""
         seen = observation.seen[..., None]

@@ -1,10 +1,32 @@
 """The noise that hypotheses start from: drawn once, the same for every person and frame."""
 
+from dataclasses import replace
+
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import GaussianMixture
 from diffpose_ros.lift3d.context import STATE
 import torch
 from torch import Tensor
+
+STARTS = ('mixture', 'gaussian', 'point')
+
+
+def start_of(mixture: GaussianMixture, name: str) -> GaussianMixture:
+    """
+    Return the distribution that hypotheses begin from.
+
+    mixture   as fitted, the one that the denoiser was trained with
+    gaussian  the single Gaussian of the same mean and covariance: the denoiser has seen noise of
+              this size, so no training is needed; one trained so has components = 1
+    point     no noise in x, y, z: the mean; as the published code begins
+
+    A standard normal start that knows nothing of the pose cannot be switched to: the noise would
+    be ten times what the denoiser has seen. Nor can f_ST be taken away from it.
+    """
+    if name == 'mixture':
+        return mixture
+    gaussian = mixture.as_gaussian()
+    return gaussian if name == 'gaussian' else replace(gaussian, L=0 * gaussian.L)
 
 
 def start_noise(mixture: GaussianMixture, N: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -66,3 +66,11 @@ def test_shifted_forward_process_goes_from_the_pose_to_the_mixture(alpha, expect
         torch.tensor([5.0]), torch.tensor([1.0]), torch.tensor([0.5]), torch.tensor(alpha)
     )
     assert h.item() == pytest.approx(expected)
+
+
+def test_single_gaussian_has_the_mean_and_covariance_of_the_mixture():
+    mixture, x = two_clouds(200_000)
+    gaussian = mixture.as_gaussian()
+    (mu,), (L,) = gaussian.mu, gaussian.L
+    np.testing.assert_allclose(mu, x.mean(dim=0), atol=0.05)
+    np.testing.assert_allclose(L @ L.T, np.cov(x.T.numpy()), atol=0.1)

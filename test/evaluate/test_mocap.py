@@ -63,16 +63,54 @@ def test_noise_has_the_size_that_was_asked_for(mocap, lifter):
     assert noisy.score.max() == pytest.approx(pck_probability(5 / 250))
 
 
-def test_json_has_the_agreed_keys(mocap, tmp_path):
-    model = LiftModel(SMALL)
+@pytest.fixture
+def evaluated(mocap, tmp_path):
     checkpoint = tmp_path / 'small.safetensors'
-    save_checkpoint(checkpoint, 'lift3d', asdict(SMALL), model.state_dict(), {})
+    save_checkpoint(checkpoint, 'lift3d', asdict(SMALL), LiftModel(SMALL).state_dict(), {})
     parser = ArgumentParser()
     add_arguments(parser)
-    out = tmp_path / 'new' / 'mocap.json'
-    words = f'--data {mocap} --out {out} --checkpoint {checkpoint} --steps 1 --hypotheses 2'
-    assert run(parser.parse_args(words.split())) == 0
-    result = json.loads(out.read_text())
+
+    def evaluate(options):
+        out = tmp_path / 'new' / 'mocap.json'
+        words = f'--data {mocap} --out {out} --checkpoint {checkpoint} {options}'
+        assert run(parser.parse_args(words.split())) == 0
+        return json.loads(out.read_text())
+
+    return evaluate
+
+
+def test_json_has_the_agreed_keys(evaluated):
+    result = evaluated('--steps 1 --hypotheses 2')
     agreed = 'mpjpe_mm p_mpjpe_mm coverage_50 coverage_68 coverage_90 coverage_95 frames steps'
     assert {*agreed.split(), 'hypotheses', 'ms_per_frame'} <= set(result)
     assert result['frames'] == 70
+    assert (result['steps'], result['hypotheses']) == (1, 2)
+
+
+def test_several_settings_give_a_row_each_and_a_picture(evaluated, tmp_path):
+    plot = tmp_path / 'plots' / 'settings.png'
+    result = evaluated(f'--steps 0 1 2 --hypotheses 1 3 --plot {plot}')
+    rows = [(row['steps'], row['hypotheses']) for row in result['settings']]
+    assert rows == [(0, 1), (1, 1), (1, 3), (2, 1), (2, 3)]
+    assert result['mpjpe_mm'] == result['settings'][0]['mpjpe_mm']
+    assert plot.read_bytes()[1:4] == b'PNG'
+
+
+def test_rows_of_a_table_are_what_single_runs_give(evaluated):
+    (_, row) = evaluated('--steps 1 2 --hypotheses 3')['settings']
+    alone = evaluated('--steps 2 --hypotheses 3')
+    assert row['mpjpe_mm'] == pytest.approx(alone['mpjpe_mm'], rel=1e-6)
+    assert row['coverage_90'] == alone['coverage_90']
+
+
+def test_every_tenth_frame_is_one_of_all(mocap, lifter):
+    clips = load_clips(mocap)
+    all_frames = film(clips, lifter, 5, centred=False)
+    some = film(clips, lifter, 5, centred=False, every=10)
+    np.testing.assert_array_equal(some.rays, all_frames.rays[::10])
+    np.testing.assert_array_equal(some.truth, all_frames.truth[::10])
+
+
+def test_json_says_where_the_hypotheses_began(evaluated):
+    assert evaluated('--start gaussian')['start'] == 'gaussian'
+    assert evaluated('')['start'] == 'mixture'

@@ -1,6 +1,6 @@
 """Metrics against SciPy and by hand."""
 
-from diffpose_ros.evaluate.coverage import coverage, plot_reliability
+from diffpose_ros.evaluate.coverage import CLAIMED, coverage, reliability
 from diffpose_ros.evaluate.mpjpe import (
     aligned_errors,
     auc,
@@ -88,8 +88,10 @@ def test_gaussian_errors_are_covered_as_often_as_claimed():
         assert share == pytest.approx(int(name.removeprefix('coverage_')) / 100, abs=0.01)
 
 
-def test_reliability_is_drawn(tmp_path):
-    truth = np.random.default_rng(0).normal(size=(20, 17, 3))
-    covariance = np.broadcast_to(np.eye(3), (20, 17, 3, 3))
-    plot_reliability(tmp_path / 'reliability.png', np.zeros_like(truth), covariance, truth)
-    assert (tmp_path / 'reliability.png').read_bytes()[1:4] == b'PNG'
+def test_reliability_passes_through_the_coverage():
+    random = np.random.default_rng(1)
+    truth, covariance = random.normal(size=(200, 17, 3)), np.tile(2 * np.eye(3), (200, 17, 1, 1))
+    curve = reliability(np.zeros_like(truth), covariance, truth)
+    for name, share in coverage(np.zeros_like(truth), covariance, truth).items():
+        at = np.isclose(CLAIMED, int(name.removeprefix('coverage_')) / 100)
+        np.testing.assert_allclose(curve[at], [share], atol=1e-3)

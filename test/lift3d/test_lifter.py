@@ -99,6 +99,16 @@ def test_zero_steps_give_the_encoders_pose(lifter, model):
     np.testing.assert_allclose(pose.hypotheses[:, 0], pose.hypotheses[:, 2])
 
 
+def test_start_at_a_point_leaves_only_the_2d_noise(model):
+    calibration, one = Calibration(np.ones(J)), windows()
+    exact = (one[0], 0 * one[1], *one[2:])
+    wide, narrow = (
+        Lifter(model, calibration, CPU, start=start).lift(*exact, 1, 8).hypotheses.std(axis=1)
+        for start in ('gaussian', 'point')
+    )
+    assert narrow[:, 1:].mean() < wide[:, 1:].mean()
+
+
 def test_wrong_window_length_is_refused(lifter):
     rays, covariance, score, present = windows()
     with pytest.raises(ValueError, match='rays has shape'):
