@@ -10,6 +10,11 @@ COMMANDS = {
     ('evaluate', 'clip'): ('diffpose_ros.evaluate.clip', 'whole pipeline on a labelled video'),
     ('evaluate', 'images2d'): ('diffpose_ros.evaluate.images2d', '2D estimator on photographs'),
     ('evaluate', 'mocap'): ('diffpose_ros.evaluate.mocap', 'lifter on motion capture'),
+    ('evaluate', 'h36m'): ('diffpose_ros.evaluate.h36m', 'lifter on Human3.6M'),
+    ('evaluate', 'mpi-inf-3dhp'): (
+        'diffpose_ros.evaluate.mpi_inf_3dhp',
+        'lifter on the test set of MPI-INF-3DHP',
+    ),
     ('evaluate', 'detector'): ('diffpose_ros.evaluate.detector', 'person detector on frames'),
     ('evaluate', 'posetrack'): ('diffpose_ros.evaluate.posetrack', 'by the rules of PoseTrack'),
     ('benchmark', 'lift3d'): (

@@ -1,0 +1,54 @@
+"""
+The lifter on captures with cameras of their own: windows as the pipeline would make them.
+
+F frames of a capture, T slots, J joints of H36M_17
+"""
+
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.evaluate.lifting import TestWindows
+from diffpose_ros.lift3d.lifter import PoseLifter
+from diffpose_ros.train.cameras import look_at
+from diffpose_ros.train.formats.captures import Capture
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+Floats = NDArray[np.float64]
+
+(HIP,) = H36M_17.index('hip')
+
+
+def capture_windows(
+    capture: Capture, lifter: PoseLifter, error_px: float, *, centred: bool, every: int
+) -> TestWindows:
+    """
+    Return a window for every n-th frame that counts; neighbours are the nearest frames in time.
+
+    error_px  deviation of the 2D input that the lifter is told
+    """
+    key = np.flatnonzero(capture.counted)[::every]
+    slots = np.arange(-lifter.past, lifter.future + 1)
+    frame = key[:, None] + np.round(slots * lifter.period_s * capture.fps).astype(int)
+    present = (frame >= 0) & (frame < len(capture.pixels)) & (centred | (slots <= 0))
+    frame = np.clip(frame, 0, len(capture.pixels) - 1)
+    rays = capture.camera.rays(capture.pixels)
+    turn = towards(rays[key])  # (F, 3, 3)
+    seen = np.pad(rays[frame], [(0, 0)] * 3 + [(0, 1)], constant_values=1)
+    seen = seen @ turn.swapaxes(1, 2)[:, None]
+    deviation = error_px / capture.camera.K[0, 0]
+    shape = (*frame.shape, len(H36M_17.joints))
+    joints = capture.joints[key] - capture.joints[key][:, HIP, None]
+    return TestWindows(
+        seen[..., :2] / seen[..., 2:],
+        np.broadcast_to(deviation**2 * np.eye(2), (*shape, 2, 2)),
+        np.ones(shape),
+        present,
+        joints @ turn.swapaxes(1, 2),
+        capture.group,
+    )
+
+
+def towards(rays: Floats) -> Floats:
+    """Return rotations (F, 3, 3) into the cameras that look at the middle of rays (F, J, 2)."""
+    middle = (rays.min(axis=1) + rays.max(axis=1)) / 2
+    return look_at(torch.from_numpy(middle).float()).double().numpy()

@@ -1,0 +1,49 @@
+"""
+`diffpose evaluate h36m`: the lifter on Human3.6M, subjects 9 and 11, files of VideoPose3D.
+
+Protocol 1 is MPJPE, protocol 2 P-MPJPE: means over frames per action, then over actions.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from diffpose_ros.evaluate.captures import capture_windows
+from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted, load_lifter, report
+from diffpose_ros.evaluate.mpjpe import summary
+from diffpose_ros.train.formats.h36m import read_h36m
+import numpy as np
+
+
+def by_action(poses: Lifted) -> dict[str, Any]:
+    """Return the means over actions, and per_action the means over frames."""
+    actions = {
+        str(name): summary(poses.mean[poses.groups == name], poses.truth[poses.groups == name])
+        for name in np.unique(poses.groups)
+    }
+    figures = next(iter(actions.values()))
+    means = {key: float(np.mean([action[key] for action in actions.values()])) for key in figures}
+    return {**means, 'per_action': actions}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `diffpose evaluate h36m`."""
+    parser.add_argument('--poses', type=Path, required=True, help='data_3d_h36m.npz')
+    parser.add_argument('--detections', type=Path, required=True, help='data_2d_h36m_*.npz')
+    parser.add_argument('--cameras', type=Path, required=True, help='calibrations (JSON)')
+    parser.add_argument(
+        '--error-px', type=float, default=0.0, help='deviation of the 2D input, told to the lifter'
+    )
+    add_lifter_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate as the options say."""
+    lifter, model_id = load_lifter(args)
+    parts = (
+        capture_windows(capture, lifter, args.error_px, centred=args.centred, every=args.every)
+        for capture in read_h36m(args.poses, args.detections, args.cameras)
+    )
+    more = {'detections': args.detections.name, 'error_px': args.error_px, 'model': model_id}
+    report(args, lifter, parts, by_action, more)
+    return 0

@@ -1,0 +1,55 @@
+"""
+`diffpose evaluate mpi-inf-3dhp`: the lifter on the test set of MPI-INF-3DHP, files of P-STMO.
+
+PCK and AUC are over the fourteen joints of the data set's own evaluation, MPJPE over all; the 2D
+input is the labels'. Means are over all frames that count; per_sequence has those of the parts.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.evaluate.captures import capture_windows
+from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted, load_lifter, report
+from diffpose_ros.evaluate.mpjpe import auc, joint_errors, LIMBS, pck, summary
+from diffpose_ros.train.formats.mpi_inf_3dhp import read_3dhp
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+COUNTED = H36M_17.index(*LIMBS, 'thorax', 'head_top')
+
+
+def figures(estimate: Floats, truth: Floats) -> dict[str, float]:
+    """Return MPJPE, P-MPJPE, PCK at 150 mm and AUC of poses (F, J, 3)."""
+    errors = joint_errors(estimate, truth)[:, COUNTED]
+    return {**summary(estimate, truth), 'pck_150': pck(errors), 'auc': auc(errors)}
+
+
+def by_sequence(poses: Lifted) -> dict[str, Any]:
+    """Return the figures of all frames and per_sequence."""
+    sequences = {
+        str(name): figures(poses.mean[poses.groups == name], poses.truth[poses.groups == name])
+        for name in np.unique(poses.groups)
+    }
+    return {**figures(poses.mean, poses.truth), 'per_sequence': sequences}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `diffpose evaluate mpi-inf-3dhp`."""
+    parser.add_argument('--data', type=Path, required=True, help='data_test_3dhp.npz')
+    parser.add_argument('--cameras', type=Path, required=True, help='calibrations (JSON)')
+    add_lifter_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate as the options say."""
+    lifter, model_id = load_lifter(args)
+    parts = (
+        capture_windows(capture, lifter, 0.0, centred=args.centred, every=args.every)
+        for capture in read_3dhp(args.data, args.cameras)
+    )
+    report(args, lifter, parts, by_sequence, {'model': model_id})
+    return 0
