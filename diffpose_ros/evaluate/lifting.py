@@ -90,6 +90,8 @@ def lift_all(
     lifted: list[list[Lifted]] = [[] for _ in settings]
     ms: list[float] = []
     for windows in parts:
+        if not len(windows.truth):
+            continue
         for row, setting in zip(lifted, settings, strict=True):
             row.append(lift_part(lifter, windows, setting))
         ms = ms or [ms_per_frame(lifter, windows, setting) for setting in settings]

@@ -16,6 +16,7 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.schedule import DiffusionSchedule, sample
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.graph import GraphNetwork
+from diffpose_ros.lift3d.mixste import MixSTE
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ SCHEDULE = DiffusionSchedule.linear(51, 1e-4, 1e-3)
 STATE = 5  # u, v, x, y, z
 DEAD = 'temb.'  # weights that the published lifter carries without using them
 MIXSTE_KEY = 'model_pos'
+POSE_KINDS = ('gcnpose', 'mixste')  # lifters of single frames and of video
 
 
 @dataclass(frozen=True)
@@ -121,24 +123,31 @@ def clean_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix('module.'): value.clone() for name, value in state.items()}
 
 
-def network_of(tensors: Mapping[str, Tensor]) -> tuple[str, GraphNetwork]:
+def network_of(tensors: Mapping[str, Tensor]) -> tuple[str, GraphNetwork | MixSTE]:
     """
     Build the network that published weights belong to.
 
-    returns  gcndiff or gcnpose, and the network with its weights
+    returns  gcndiff, gcnpose or mixste, and the network with its weights
     raises   ValueError when names or shapes are others
     """
-    weight = tensors.get('gconv_input.weight')
-    if weight is None:
-        raise ValueError(
-            f'these weights begin with {sorted(tensors)[:3]}, those of the graph networks hold '
-            'gconv_input.weight; give gcn_xyz_*.pth or diffpose_*uvxyz_*.pth'
-        )
-    stepped = weight.shape[2] == STATE
-    network = released_denoiser() if stepped else released_lifter()
-    used = {k: v for k, v in tensors.items() if stepped or not k.startswith(DEAD)}
+    kind, network = _empty_network(tensors)
+    used = {k: v for k, v in tensors.items() if kind == 'gcndiff' or not k.startswith(DEAD)}
     try:
         network.load_state_dict(used)
     except RuntimeError as error:
         raise ValueError(f'the weights do not fit the published network: {error}') from error
-    return ('gcndiff' if stepped else 'gcnpose'), network
+    return kind, network
+
+
+def _empty_network(tensors: Mapping[str, Tensor]) -> tuple[str, GraphNetwork | MixSTE]:
+    if {'Temporal_pos_embed', 'STEblocks.0.mlp.fc1.bias'} <= set(tensors):
+        return 'mixste', MixSTE.sized_as(tensors)
+    weight = tensors.get('gconv_input.weight')
+    if weight is None:
+        raise ValueError(
+            f'these weights begin with {sorted(tensors)[:3]}, those of the graph networks hold '
+            'gconv_input.weight; give gcn_xyz_*.pth, diffpose_*uvxyz_*.pth or mixste_*.bin'
+        )
+    if weight.shape[2] == STATE:
+        return 'gcndiff', released_denoiser()
+    return 'gcnpose', released_lifter()

@@ -1,7 +1,8 @@
 """
 `diffpose import`: published DiffPose weights into checkpoints of ours.
 
-A denoiser (diffpose_*uvxyz_*.pth) and the lifter it refines (gcn_xyz_*.pth) become one file.
+A denoiser (diffpose_*uvxyz_*.pth) and the lifter it refines become one file; the lifter is
+gcn_xyz_*.pth for single frames, mixste_*.bin for video.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import logging
 from pathlib import Path
 
 from diffpose_ros.core.checkpoint import save_checkpoint
-from diffpose_ros.lift3d.released import network_of, PRESETS, read_released
+from diffpose_ros.lift3d.released import network_of, POSE_KINDS, PRESETS, read_released
 from torch import Tensor
 
 log = logging.getLogger(__name__)
@@ -18,12 +19,14 @@ KIND = 'lift3d_released'
 
 
 def read_pair(lifter: Path, denoiser: Path) -> dict[str, Tensor]:
-    """Return the weights of both networks, names prefixed with gcnpose/ and gcndiff/."""
+    """Return the weights of both networks, names prefixed with the network and a slash."""
     tensors = {}
-    for path, expected in ((lifter, 'gcnpose'), (denoiser, 'gcndiff')):
+    for path, expected in ((lifter, POSE_KINDS), (denoiser, ('gcndiff',))):
         kind, network = network_of(read_released(path))
-        if kind != expected:
-            raise ValueError(f'{path} holds a {kind}, expected a {expected}; exchange the files')
+        if kind not in expected:
+            raise ValueError(
+                f'{path} holds a {kind}, expected a {" or ".join(expected)}; exchange the files'
+            )
         for name, value in network.state_dict().items():
             tensors[f'{kind}/{name}'] = value
     return tensors
@@ -31,7 +34,7 @@ def read_pair(lifter: Path, denoiser: Path) -> dict[str, Tensor]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose import`."""
-    parser.add_argument('--lifter', type=Path, required=True, help='gcn_xyz_cpn.pth or the like')
+    parser.add_argument('--lifter', type=Path, required=True, help='gcn_xyz_*.pth, mixste_*.bin')
     parser.add_argument('--denoiser', type=Path, required=True, help='diffpose_uvxyz_cpn.pth …')
     parser.add_argument('--preset', choices=sorted(PRESETS), required=True)
     parser.add_argument('--out', type=Path, required=True, help='.safetensors file to write')

@@ -8,6 +8,7 @@ from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.share import find_shared
+from diffpose_ros.lift3d.mixste import MixSTE
 from diffpose_ros.lift3d.released import released_denoiser, released_lifter
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.released import KIND, run
@@ -40,6 +41,16 @@ def test_both_networks_end_up_in_one_checkpoint(files):
     original = torch.load(files / 'gcn.pth', weights_only=True)[0]
     for name, value in original.items():
         assert torch.equal(checkpoint.tensors['gcnpose/' + name.removeprefix('module.')], value)
+
+
+def test_video_lifter_and_denoiser_end_up_in_one_checkpoint(files):
+    video = MixSTE(frames=9, C=16, depth=2, hidden=32)
+    state = {f'module.{key}': value for key, value in video.state_dict().items()}
+    torch.save({'epoch': 3, 'model_pos': state}, files / 'mixste.bin')
+    run(options(files, lifter='mixste.bin'))
+    checkpoint = load_checkpoint(str(files / 'frame_cpn.safetensors'), KIND)
+    for name, value in video.state_dict().items():
+        assert torch.equal(checkpoint.tensors[f'mixste/{name}'], value)
 
 
 def test_exchanged_files_are_told(files):
