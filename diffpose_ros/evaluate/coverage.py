@@ -48,14 +48,14 @@ def plot_settings(path: Path, rows: Sequence[dict[str, Any]], curves: Sequence[F
     rows    figures per setting: steps, hypotheses, mpjpe_mm
     curves  see reliability
     """
-    figure = Figure(figsize=(9, 4) if len(rows) > 1 else (4, 4))
+    figure = Figure(figsize=(9, 4) if len(rows) > 1 else (4, 4), layout='constrained')
     FigureCanvasAgg(figure)
     axes = np.ravel(figure.subplots(1, 2 if len(rows) > 1 else 1))
     _draw_reliability(axes[0], rows, curves)
     if len(rows) > 1:
         _draw_errors(axes[1], rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100, bbox_inches='tight')
+    figure.savefig(path, dpi=100)
 
 
 def _draw_reliability(

@@ -30,7 +30,12 @@ UNSEEN = 0.3  # deviation of u, v of a joint that was not seen, in sizes
 
 @dataclass(frozen=True)
 class LiftModelConfig:
-    """Sizes of the networks and of the diffusion."""
+    """
+    Sizes of the networks and of the diffusion.
+
+    components = 1 and context_told = False are the ablations that need a training of their own:
+    a Gaussian start, and a denoiser that is not given f_ST.
+    """
 
     past: int = 13
     future: int = 13
@@ -44,6 +49,7 @@ class LiftModelConfig:
     heads: int = 4
     K: int = 50
     components: int = 5
+    context_told: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class LiftModel(nn.Module):
             c.frame_layers,
             c.heads,
         )
-        given = STATE + STATE + 5 + c.context_channels
+        given = STATE + STATE + 5 + c.context_channels * c.context_told
         self.denoiser = GraphNetwork(
             H36M_17.edges, given, STATE, c.denoiser_channels, c.denoiser_layers, c.heads, True
         )
@@ -137,10 +143,11 @@ class LiftModel(nn.Module):
         return mu_G, eps_G
 
     def given(self, start: Start, context: Context) -> Tensor:
-        """Return what the denoiser is told besides the noisy state, (B, J, 10 + C)."""
+        """Return what the denoiser is told besides the noisy state, (B, J, 10 + C or 10)."""
         uv_deviation = start.uv_factor.square().sum(dim=-1).log() / 2 + 3
         spread = start.spread.log() + 3
-        return torch.cat([start.center, uv_deviation, spread, context.features], dim=-1)
+        f_ST = context.features if self.config.context_told else context.features[..., :0]
+        return torch.cat([start.center, uv_deviation, spread, f_ST], dim=-1)
 
     def denoise(self, offset: Tensor, given: Tensor, t: Tensor) -> Tensor:
         """

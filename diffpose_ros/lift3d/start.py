@@ -21,7 +21,8 @@ def start_of(mixture: GaussianMixture, name: str) -> GaussianMixture:
     point     no noise in x, y, z: the mean; as the published code begins
 
     A standard normal start that knows nothing of the pose cannot be switched to: the noise would
-    be ten times what the denoiser has seen. Nor can f_ST be taken away from it.
+    be ten times what the denoiser has seen. Nor can f_ST be taken away from it; training can
+    leave it out, see LiftModelConfig.
     """
     if name == 'mixture':
         return mixture

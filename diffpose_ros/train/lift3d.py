@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 import json
 import logging
 import math
@@ -30,6 +30,7 @@ HELD_OUT_FILE = 'cmu_train.npz'
 MIXTURE_AT = (0.05, 0.2, 0.45)  # progress at which the mixture is fitted anew
 CHECKS = 12  # validations per training
 HELD_OUT_WINDOWS = 256
+SIZES = LiftModelConfig()
 FIT_BATCHES, FIT_BATCH = 16, 256  # windows that the mixture is fitted to
 
 
@@ -49,10 +50,17 @@ class TrainConfig:
 class Trainer:
     """Model, optimiser and progress; everything that a resumed run needs."""
 
-    def __init__(self, config: TrainConfig, data: Path, out: Path, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Path,
+        out: Path,
+        device: torch.device,
+        sizes: LiftModelConfig = SIZES,
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.out, self.device = config, out, device
-        self.model = LiftModel(LiftModelConfig()).to(device)
+        self.model = LiftModel(sizes).to(device)
         self.ema = copy.deepcopy(self.model).eval()
         self.random = torch.Generator().manual_seed(config.seed)
         self.optimizer = torch.optim.AdamW(
@@ -201,6 +209,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--batch', type=int, default=default.batch)
     parser.add_argument('--seed', type=int, default=default.seed)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument(
+        '--components', type=int, default=SIZES.components, help='of the start; 1 = a Gaussian'
+    )
+    parser.add_argument(
+        '--without-context', action='store_true', help='ablation: f_ST is not told the denoiser'
+    )
     parser.add_argument('--resume', action='store_true', help='continue the run in --out')
 
 
@@ -208,7 +222,8 @@ def run(args: argparse.Namespace) -> int:
     """Train as the options say."""
     args.out.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(minutes=args.minutes, batch=args.batch, seed=args.seed)
-    trainer = Trainer(config, args.data, args.out, torch.device(args.device))
+    sizes = replace(SIZES, components=args.components, context_told=not args.without_context)
+    trainer = Trainer(config, args.data, args.out, torch.device(args.device), sizes)
     if args.resume and (args.out / 'state.pt').is_file():
         trainer.resume()
     trainer.run()

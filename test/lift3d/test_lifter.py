@@ -1,6 +1,6 @@
 """The lifter's contract, with small untrained networks."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from diffpose_ros.core.checkpoint import load_checkpoint, save_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
@@ -16,6 +16,7 @@ from diffpose_ros.lift3d.calibration import (
 from diffpose_ros.lift3d.context import ContextEncoder
 from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
+from diffpose_ros.lift3d.observation import observe
 import numpy as np
 import pytest
 import torch
@@ -107,6 +108,16 @@ def test_start_at_a_point_leaves_only_the_2d_noise(model):
         for start in ('gaussian', 'point')
     )
     assert narrow[:, 1:].mean() < wide[:, 1:].mean()
+
+
+@torch.no_grad()
+def test_denoiser_without_context_does_not_see_it():
+    model = LiftModel(replace(SMALL, context_told=False))
+    observation = observe(*(torch.tensor(array).float() for array in windows()), 4)
+    context = model.context(replace(observation, present=observation.present.bool()))
+    start = model.start(observation, context)
+    given = model.given(start, context)
+    assert torch.equal(given, model.given(start, replace(context, features=1 + context.features)))
 
 
 def test_wrong_window_length_is_refused(lifter):

@@ -1,5 +1,6 @@
 """A few steps of training on made-up clips: it runs, saves, resumes, and exports."""
 
+from dataclasses import replace
 import json
 
 from diffpose_ros.core.checkpoint import load_checkpoint
@@ -61,6 +62,17 @@ def test_a_run_saves_resumes_and_exports(trainer, data):
     checkpoint = load_checkpoint(str(data / 'lift3d.safetensors'), 'lift3d')
     Lifter.from_checkpoint(checkpoint, torch.device('cpu'))
     assert torch.equal(checkpoint.tensors['mu'], trainer.model.mu)
+
+
+def test_ablations_are_trained_like_the_model_and_say_what_they_lack(trainer, data):
+    sizes = replace(lift3d.SIZES, components=1, context_told=False)
+    ablated = lift3d.Trainer(trainer.config, data, data, torch.device('cpu'), sizes)
+    ablated.train_step()
+    ablated.fit_mixture()
+    ablated.export({})
+    checkpoint = load_checkpoint(str(data / 'lift3d.safetensors'), 'lift3d')
+    assert (checkpoint.config['components'], checkpoint.config['context_told']) == (1, False)
+    Lifter.from_checkpoint(checkpoint, torch.device('cpu'))
 
 
 def test_learning_rate_rises_and_falls(trainer):
