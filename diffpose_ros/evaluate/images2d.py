@@ -58,8 +58,7 @@ def predict(
     for start in tqdm(range(0, len(people), batch), disable=quiet):
         rows = range(start, min(start + batch, len(people)))
         crops = [
-            Crop.around(Box.around(people.xy[i][people.labelled[i]]), crop_size)
-            for i in rows
+            Crop.around(Box.around(people.xy[i][people.labelled[i]]), crop_size) for i in rows
         ]
         cuts = np.stack(
             [crop.cut(people.pictures[i]) for crop, i in zip(crops, rows, strict=True)]
@@ -125,9 +124,7 @@ def run(args: argparse.Namespace) -> int:
     estimator = VideoEstimator.from_checkpoint(
         load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
     )
-    answer = partial(
-        estimate_single, estimator, steps=args.steps, ensembles=args.ensembles
-    )
+    answer = partial(estimate_single, estimator, steps=args.steps, ensembles=args.ensembles)
     predictions = predict(answer, estimator.crop_size, people, quiet=False)
     result = measure(people, predictions) | {
         'steps': args.steps,

@@ -94,7 +94,9 @@ def validate(learner: Learner, people: People, device: torch.device) -> dict:
     def plain_head(cuts: NDArray[np.uint8]) -> Pose2DBatch:
         pictures = torch.from_numpy(cuts).to(device).permute(0, 3, 1, 2).float()
         with torch.inference_mode():
-            xy, covariance, peak = (x.double().cpu().numpy() for x in decode(learner.plain(pictures)))
+            xy, covariance, peak = (
+                x.double().cpu().numpy() for x in decode(learner.plain(pictures))
+            )
         return Pose2DBatch(xy, covariance, peak)
 
     answers = {
