@@ -94,8 +94,10 @@ def measure(people: People, predictions: Predictions) -> dict:
     truth, labelled = people.xy[counted], people.labelled[counted]
     correct = pck.correct_joints(predictions.xy[counted], truth, people.skeleton)
     score = predictions.score[counted]
+    limbs = np.array([name[:2] in ('l_', 'r_') for name in people.skeleton.joints])
     return {
         'pck': float(correct[labelled].mean()),
+        'pck_limbs': float(correct[labelled & limbs].mean()),
         'pck_per_joint': pck.per_joint(correct, labelled, people.skeleton),
         'ece': pck.expected_calibration_error(score[labelled], correct[labelled]),
         'people': int(counted.sum()),
