@@ -58,8 +58,7 @@ def predict(
     for start in tqdm(range(0, len(people), batch), disable=quiet):
         rows = range(start, min(start + batch, len(people)))
         crops = [
-            Crop.around(Box.around(people.xy[i][people.labelled[i]]), crop_size)
-            for i in rows
+            Crop.around(Box.around(people.xy[i][people.labelled[i]]), crop_size) for i in rows
         ]
         cuts = np.stack(
             [crop.cut(people.pictures[i]) for crop, i in zip(crops, rows, strict=True)]
@@ -95,8 +94,10 @@ def measure(people: People, predictions: Predictions) -> dict:
     truth, labelled = people.xy[counted], people.labelled[counted]
     correct = pck.correct_joints(predictions.xy[counted], truth, people.skeleton)
     score = predictions.score[counted]
+    limbs = np.array([name[:2] in ('l_', 'r_') for name in people.skeleton.joints])
     return {
         'pck': float(correct[labelled].mean()),
+        'pck_limbs': float(correct[labelled & limbs].mean()),
         'pck_per_joint': pck.per_joint(correct, labelled, people.skeleton),
         'ece': pck.expected_calibration_error(score[labelled], correct[labelled]),
         'people': int(counted.sum()),
@@ -125,9 +126,7 @@ def run(args: argparse.Namespace) -> int:
     estimator = VideoEstimator.from_checkpoint(
         load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
     )
-    answer = partial(
-        estimate_single, estimator, steps=args.steps, ensembles=args.ensembles
-    )
+    answer = partial(estimate_single, estimator, steps=args.steps, ensembles=args.ensembles)
     predictions = predict(answer, estimator.crop_size, people, quiet=False)
     result = measure(people, predictions) | {
         'steps': args.steps,

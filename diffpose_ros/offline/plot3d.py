@@ -22,6 +22,7 @@ PAPER_COLORS = {
 }
 GRID_COLOR = (0.85, 0.86, 0.88, 1.0)
 DPI = 110
+MOST_NAMED = 2  # people whose distance fits into the title
 
 
 def write_summary(
@@ -154,11 +155,15 @@ def _finite(points: Floats) -> Floats:
 
 
 def _title(people: Sequence[Person]) -> str:
-    places = [
-        f'{person.track_id}: {np.linalg.norm(person.pose3d.xyz[0]):.2f} m from the camera'
+    away = {
+        person.track_id: float(np.linalg.norm(person.pose3d.xyz[0]))
         for person in people
         if person.pose3d is not None and np.isfinite(person.pose3d.xyz[0]).all()
-    ]
+    }
+    if len(away) > MOST_NAMED:
+        near, far = min(away.values()), max(away.values())
+        return f'{len(away)} people, {near:.1f} to {far:.1f} m from the camera'
+    places = [f'{name}: {distance:.2f} m from the camera' for name, distance in away.items()]
     return '   '.join(places) or 'nobody in 3D'
 
 

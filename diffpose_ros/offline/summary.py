@@ -10,6 +10,8 @@ from diffpose_ros.core.checkpoint import write_atomically
 from diffpose_ros.offline.recording import RecordedFrame, Recording, STAGES
 import numpy as np
 
+MOST_NAMED = 3  # people that the table names, those seen longest
+
 
 def summarise(recording: Recording, published: int, period_s: float) -> dict[str, Any]:
     """
@@ -63,7 +65,10 @@ def table(summary: dict[str, Any]) -> str:
     s = summary
     sent, received, lost = s['frames_published'], s['frames_in'], s['frames_lost']
     processed, dropped = s['frames_processed'], s['frames_dropped']
-    people = ', '.join(f'{name} in {count} frames' for name, count in s['people'].items())
+    longest = Counter(s['people']).most_common()
+    people = ', '.join(f'{name} in {count} frames' for name, count in longest[:MOST_NAMED])
+    if len(longest) > MOST_NAMED:
+        people += f', {len(longest) - MOST_NAMED} more ids'
     share = s['frames_with_person'] / max(1, processed)
     rows = [
         ('frames in', f'{received} of {sent} sent, {lost} lost on the way'),

@@ -15,6 +15,7 @@ from typing import Any
 from diffpose_ros.core.checkpoint import save_checkpoint
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict, Predictions
+from diffpose_ros.train.loop import part, RunFolder
 from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.train.stills import People, read_split
 from diffpose_ros.video2d.calibration import Calibration, fit_scores
@@ -54,11 +55,11 @@ def fit_covariances(found: Predictions, people: People) -> np.ndarray:
 
 def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
     """Calibrate the newest average of a run, write it as a checkpoint and return its measures."""
-    state = torch.load(run / 'last.pt', map_location='cpu', weights_only=True)
+    tensors, told = RunFolder(run).read()
     config = NetworkConfig.from_dict(json.loads((run / 'config.json').read_text()))
     network = PoseNetwork(config)
     learner = Learner(network)
-    learner.load_state_dict(state['ema'])
+    learner.load_state_dict(part(tensors, 'ema.'))
     plain = Calibration.plain(len(config.joints.joints))
     estimator = VideoEstimator(network, plain, torch.device('cpu'))
     found = predict(
@@ -72,7 +73,7 @@ def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
     measures = measure(validation, replace(found, score=scores))
     extras = {
         'calibration': calibration.to_dict(config.joints),
-        'training': {'step': state['step'], 'minutes': state['elapsed_s'] / 60},
+        'training': {'step': told['step'], 'minutes': told['elapsed_s'] / 60},
         'validation': measures,
     }
     save_checkpoint(out, 'pose2d', asdict(config), network.state_dict(), extras)

@@ -16,6 +16,7 @@ from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.lift3d.observation import observe
 from diffpose_ros.lift3d.start import start_noise
 from diffpose_ros.train.lift3d_loss import encoder_errors, lift3d_losses
+from diffpose_ros.train.loop import load_state, read_state, state_tensors, write_state
 from diffpose_ros.train.mocap import Clips, join_clips, load_clips
 from diffpose_ros.train.timing import KIND_SHARES, KINDS
 from diffpose_ros.train.windows import Windows, WindowSampler
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 TRAIN_FILES = {'cmu_train.npz': 1.0, 'deepmimic_train.npz': 6.0}  # file: weight of a frame
 HELD_OUT_FILE = 'cmu_train.npz'
 MIXTURE_AT = (0.05, 0.2, 0.45)  # progress at which the mixture is fitted anew
+STATE = 'state.safetensors'  # in the folder of the run
 CHECKS = 12  # validations per training
 HELD_OUT_WINDOWS = 256
 SIZES = LiftModelConfig()
@@ -155,24 +157,17 @@ class Trainer:
 
     def save(self) -> None:
         """Write what a resumed run needs, whole or not at all."""
-        state = {
-            'model': self.model.state_dict(),
-            'ema': self.ema.state_dict(),
-            'optimizer': self.optimizer.state_dict(),
-            'random': self.random.get_state(),
-            'counters': [self.step, self.elapsed_s, self.fits],
-        }
-        torch.save(state, self.out / 'state.partial')
-        (self.out / 'state.partial').replace(self.out / 'state.pt')
+        tensors = state_tensors(self.model, self.ema, self.optimizer)
+        told = {'step': self.step, 'elapsed_s': self.elapsed_s, 'fits': self.fits}
+        random = {'random': self.random.get_state()}
+        write_state(self.out / STATE, tensors | random, told)
 
     def resume(self) -> None:
         """Continue from the last save."""
-        state = torch.load(self.out / 'state.pt', map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state['model'])
-        self.ema.load_state_dict(state['ema'])
-        self.optimizer.load_state_dict(state['optimizer'])
-        self.random.set_state(state['random'].cpu())
-        self.step, self.elapsed_s, self.fits = state['counters']
+        tensors, told = read_state(self.out / STATE)
+        load_state(tensors, self.model, self.ema, self.optimizer)
+        self.random.set_state(tensors['random'])
+        self.step, self.elapsed_s, self.fits = told['step'], told['elapsed_s'], told['fits']
         self.checks = int(self.progress * CHECKS)  # minutes may be others than before
 
     def export(self, record: dict[str, float]) -> None:
@@ -224,7 +219,7 @@ def run(args: argparse.Namespace) -> int:
     config = TrainConfig(minutes=args.minutes, batch=args.batch, seed=args.seed)
     sizes = replace(SIZES, components=args.components, context_told=not args.without_context)
     trainer = Trainer(config, args.data, args.out, torch.device(args.device), sizes)
-    if args.resume and (args.out / 'state.pt').is_file():
+    if args.resume and (args.out / STATE).is_file():
         trainer.resume()
     trainer.run()
     return 0

@@ -6,7 +6,7 @@ variables RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT): each makes its own batche
 are averaged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import copy
 from dataclasses import dataclass
 import json
@@ -16,8 +16,11 @@ from pathlib import Path
 import time
 from typing import Any
 
+from diffpose_ros.core.checkpoint import write_atomically
+from safetensors import safe_open
+import safetensors.torch
 import torch
-from torch import distributed, nn
+from torch import distributed, nn, Tensor
 
 WARM_UP_STEPS = 100
 
@@ -116,7 +119,13 @@ def average_gradients(model: nn.Module) -> None:
 
 
 class RunFolder:
-    """Where a training writes: log.jsonl, one JSON object a line, and last.pt to resume from."""
+    """
+    Where a training writes, and what it resumes from.
+
+    log.jsonl         one JSON object a line
+    config.json       what builds the network
+    last.safetensors  newest state, see state_tensors
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -125,7 +134,7 @@ class RunFolder:
     @property
     def state_path(self) -> Path:
         """File of the newest state."""
-        return self.path / 'last.pt'
+        return self.path / 'last.safetensors'
 
     def log(self, **values: Any) -> None:
         """Append one line to the log."""
@@ -140,17 +149,12 @@ class RunFolder:
         self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, budget: Budget
     ) -> None:
         """Write the state whole or not at all."""
-        state = {
-            'model': model.state_dict(),
-            'ema': ema.model.state_dict(),
-            'ema_updates': ema.updates,
-            'optimizer': optimizer.state_dict(),
-            'step': budget.step,
-            'elapsed_s': budget.elapsed_s,
-        }
-        partial = self.state_path.with_suffix('.partial')
-        torch.save(state, partial)
-        partial.replace(self.state_path)
+        told = {'ema_updates': ema.updates, 'step': budget.step, 'elapsed_s': budget.elapsed_s}
+        write_state(self.state_path, state_tensors(model, ema.model, optimizer), told)
+
+    def read(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return tensors and counts of the newest state."""
+        return read_state(self.state_path)
 
     def resume(
         self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, budget: Budget
@@ -158,10 +162,58 @@ class RunFolder:
         """Load the newest state if there is one; say whether there was."""
         if not self.state_path.is_file():
             return False
-        state = torch.load(self.state_path, map_location='cpu', weights_only=True)
-        model.load_state_dict(state['model'])
-        ema.model.load_state_dict(state['ema'])
-        ema.updates = state['ema_updates']
-        optimizer.load_state_dict(state['optimizer'])
-        budget.step, budget.elapsed_s = state['step'], state['elapsed_s']
+        tensors, told = self.read()
+        load_state(tensors, model, ema.model, optimizer)
+        ema.updates = told['ema_updates']
+        budget.step, budget.elapsed_s = told['step'], told['elapsed_s']
         return True
+
+
+def state_tensors(
+    model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """Return all that learns: model.*, ema.*, and optimizer.NUMBER.* by parameter."""
+    moments = {
+        f'optimizer.{number}.{name}': value
+        for number, values in optimizer.state_dict()['state'].items()
+        for name, value in values.items()
+    }
+    weights = {f'model.{name}': value for name, value in model.state_dict().items()}
+    averages = {f'ema.{name}': value for name, value in average.state_dict().items()}
+    return weights | averages | moments
+
+
+def load_state(
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Put back what state_tensors returned."""
+    model.load_state_dict(part(tensors, 'model.'))
+    average.load_state_dict(part(tensors, 'ema.'))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in part(tensors, 'optimizer.').items():
+        number, name = key.split('.', 1)
+        moments.setdefault(int(number), {})[name] = value
+    groups = optimizer.state_dict()['param_groups']
+    optimizer.load_state_dict({'state': moments, 'param_groups': groups})
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with the prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def write_state(path: Path, tensors: Mapping[str, Tensor], told: dict[str, Any]) -> None:
+    """Write tensors and counts as safetensors, whole or not at all."""
+    dense = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata = {'training': json.dumps(told)}
+    write_atomically(path, safetensors.torch.save(dense, metadata))
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return tensors and counts."""
+    with safe_open(path, 'pt') as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        return tensors, json.loads(file.metadata()['training'])

@@ -1,12 +1,12 @@
 """
 One step of training the 2D video estimator: noise, prediction, loss that bears wrong labels.
 
-The paper starts from a backbone that already knows people. Here a plain heatmap head teaches the
-backbone: alone in the first part of a run, WARM_UP, then beside the diffusion model. It is also what
-the diffusion model is compared with; checkpoints leave it out.
+The paper starts from a backbone that already knows people. Here a plain heatmap head teaches
+the backbone: alone in the first part of a run, WARM_UP, then beside the diffusion model. With it
+the diffusion model is compared; checkpoints leave it out.
 
-A sampler's second step does not see the truth in noise, as in Ho et al. 2020, but the network's own
-first answer in noise. Most of the examples are made like that (exposure bias, Ning et al. 2023).
+A sampler's second step does not see the truth in noise, as in Ho et al. 2020, but the network's
+own first answer in noise. Most examples are made like that (exposure bias, Ning et al. 2023).
 """
 
 from diffpose_ros.train.loop import average_gradients, Budget, Ema

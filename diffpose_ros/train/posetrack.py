@@ -9,7 +9,7 @@ import cv2
 from diffpose_ros.core.people import Box
 from diffpose_ros.train.formats.files import read_labels
 from diffpose_ros.train.formats.labels import FrameLabels, PersonLabels
-from diffpose_ros.train.stills import MAX_SIDE, People
+from diffpose_ros.train.stills import FOLDS, MAX_SIDE, People, VALIDATION
 import numpy as np
 from numpy.typing import NDArray
 
@@ -157,15 +157,47 @@ def read_picture(path: Path) -> Picture:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def as_people(targets: Sequence[Target]) -> People:
-    """Return the people as a source for training; numbers tell the videos, or the pictures."""
+class Past(Sequence[list[Picture]]):
+    """The frames before each person's, oldest first, back to the first that is missing."""
+
+    def __init__(self, cutouts: Cutouts, count: int) -> None:
+        self.cutouts, self.count = cutouts, count
+
+    def __len__(self) -> int:
+        return len(self.cutouts)
+
+    def __getitem__(self, i: int) -> list[Picture]:  # type: ignore[override]
+        """Return up to count pictures (h, w, 3), RGB."""
+        frames = self.cutouts.neighbours(i, range(-self.count, 0))
+        known: list[Picture] = []
+        for frame in reversed(frames):
+            if frame is None:
+                break
+            known.insert(0, frame)
+        return known
+
+
+def scene(target: Target) -> str:
+    """Return what a person shares with others of the same video, or of the same picture."""
+    return str(target.picture.parent if target.is_video else target.picture)
+
+
+def split(targets: Sequence[Target]) -> tuple[list[Target], list[Target]]:
+    """Return who to train on and who to validate with; no scene is in both."""
+    numbers = {name: i for i, name in enumerate(sorted({scene(t) for t in targets}))}
+    kept = [numbers[scene(t)] % FOLDS == VALIDATION for t in targets]
+    training = [t for t, k in zip(targets, kept, strict=True) if not k]
+    return training, [t for t, k in zip(targets, kept, strict=True) if k]
+
+
+def as_people(targets: Sequence[Target], past: int = 0) -> People:
+    """Return the people as a source for training, with so many earlier frames; none is kept."""
     cutouts = Cutouts(targets)
     xy = [part.to_cutout(t.xy) for part, t in zip(cutouts.parts, targets, strict=True)]
-    scenes = [str(t.picture.parent if t.is_video else t.picture) for t in targets]
     return People(
-        pictures=cutouts,  # type: ignore[arg-type]
+        pictures=cutouts,
         xy=np.stack(xy).astype(np.float32),
         labelled=np.stack([t.labelled for t in targets]),
-        numbers=np.unique(scenes, return_inverse=True)[1],
-        earlier=[[] for _ in targets],
+        numbers=np.arange(len(targets)),
+        earlier=Past(cutouts, past),
     )

@@ -25,7 +25,7 @@ MAX_SIDE = 400  # larger pictures are kept at this size
 @dataclass(frozen=True)
 class People:
     """
-    Labelled people, each with a picture of its own, all in memory.
+    Labelled people, each with a picture of its own, in memory or read when asked for.
 
     pictures  N arrays  (h, w, 3) uint8 RGB, the key frames
     xy        (N, J, 2)  pixels of the picture, pixel centres at integers
@@ -34,11 +34,11 @@ class People:
     earlier   N lists    the frames before the key frame, oldest first; empty for photographs
     """
 
-    pictures: list[NDArray[np.uint8]]
+    pictures: Sequence[NDArray[np.uint8]]
     xy: NDArray[np.float32]
     labelled: NDArray[np.bool_]
     numbers: NDArray[np.int64]
-    earlier: list[list[NDArray[np.uint8]]]
+    earlier: Sequence[list[NDArray[np.uint8]]]
     skeleton: Skeleton = POSETRACK_15
 
     def __len__(self) -> int:

@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 import sys
 import tarfile
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,13 +71,16 @@ def teach(
     return xy, labelled
 
 
-def ask(pose: object, picture: NDArray[np.uint8]) -> tuple[NDArray, NDArray[np.bool_]]:
+def ask(
+    pose: Any, picture: NDArray[np.uint8], enlarged: int = ENLARGED
+) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
     """Return what MediaPipe says of a BGR picture: xy of LANDMARKS (pixels), and which it sees."""
     height, width = picture.shape[:2]
-    large = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
-    found = pose.process(cv2.cvtColor(large, cv2.COLOR_BGR2RGB)).pose_landmarks  # type: ignore
+    size = (width * enlarged, height * enlarged)
+    large = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+    found = pose.process(cv2.cvtColor(large, cv2.COLOR_BGR2RGB)).pose_landmarks
     if found is None:
-        return np.zeros((len(LANDMARKS), 2)), np.zeros(len(LANDMARKS), bool)
+        return None, np.zeros(len(LANDMARKS), bool)
     points = [found.landmark[i] for i in LANDMARKS.values()]
     xy = np.array([[p.x * width - 0.5, p.y * height - 0.5] for p in points])
     return xy, np.array([p.visibility > VISIBLE for p in points])
@@ -113,7 +117,9 @@ def main() -> int:
             picture = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_COLOR)
             i = rows[Path(member.name).name]
             taught, seen = np.zeros((len(given), 2)), np.zeros(len(given), bool)
-            taught[columns], seen[columns] = ask(pose, picture)
+            found, seen[columns] = ask(pose, picture)
+            if found is not None:
+                taught[columns] = found
             xy[i], labelled[i] = teach(xy[i], labelled[i], taught, seen, mirror)
     np.savez_compressed(
         args.out, filenames=filenames, joints_px=xy, labelled=labelled, joint_names=given

@@ -14,7 +14,8 @@ from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.export2d import export_run
 from diffpose_ros.train.loop import Budget, join_others, RunFolder
 from diffpose_ros.train.pose_trainer import Learner, Trainer
-from diffpose_ros.train.stills import Mixture, People, read_all, read_split, WindowDataset, Wish
+from diffpose_ros.train.sources import add_source_arguments, read_sources
+from diffpose_ros.train.stills import Mixture, People, WindowDataset, Wish
 from diffpose_ros.video2d.backbone import BACKBONES
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
@@ -94,7 +95,9 @@ def validate(learner: Learner, people: People, device: torch.device) -> dict:
     def plain_head(cuts: NDArray[np.uint8]) -> Pose2DBatch:
         pictures = torch.from_numpy(cuts).to(device).permute(0, 3, 1, 2).float()
         with torch.inference_mode():
-            xy, covariance, peak = (x.double().cpu().numpy() for x in decode(learner.plain(pictures)))
+            xy, covariance, peak = (
+                x.double().cpu().numpy() for x in decode(learner.plain(pictures))
+            )
         return Pose2DBatch(xy, covariance, peak)
 
     answers = {
@@ -110,13 +113,10 @@ def validate(learner: Learner, people: People, device: torch.device) -> dict:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
-    parser.add_argument('--labels', type=Path, help='of the photographs, completed by a teacher')
+    add_source_arguments(parser)
     parser.add_argument('--out', type=Path, required=True, help='folder of the run')
     parser.add_argument('--minutes', type=float, default=0, help='length of the run')
     parser.add_argument('--steps', type=int, default=0, help='length of the run')
-    parser.add_argument('--synthetic', type=Path, help='folder with windows_*.tar and .npz')
-    parser.add_argument('--synthetic-share', type=float, default=0.3, help='of the samples')
     parser.add_argument('--start-from', help='checkpoint whose weights to start from')
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--gentle', action='store_true', help='weaker views, for short runs')
@@ -140,13 +140,13 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     rank = join_others()
     torch.manual_seed(args.seed)
-    training, validation = read_split(args.data, 'lsp_extended_train', args.labels)
     config = NetworkConfig(
         crop_size=tuple(args.crop),
         backbone=args.backbone,
         pretrained=args.pretrained,
         signal_scale=args.signal_scale,
     )
+    mixture, validation = read_sources(args, config.past)
     device = torch.device(args.device)
     network = PoseNetwork(config)
     if args.start_from:
@@ -156,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
     budget = Budget(args.minutes, args.steps)
     RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)
     torch.manual_seed(args.seed + 1000 * rank + budget.step)
-    loader = make_loader(args, training, budget, config, rank)
+    loader = make_loader(args, mixture, budget, config, rank)
     fit(trainer, loader, budget, folder, validation, args.validate_every)
     if folder:
         export_run(args.out, validation, args.out / 'pose2d')
@@ -164,13 +164,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_loader(
-    args: argparse.Namespace, stills: People, budget: Budget, config: NetworkConfig, rank: int
+    args: argparse.Namespace, mixture: Mixture, budget: Budget, config: NetworkConfig, rank: int
 ) -> DataLoader:
     """Return endless batches, until the budget is used."""
-    mixture = Mixture((stills,), (1.0,))
-    if args.synthetic:
-        films = read_all(args.synthetic, 'windows_*.npz')
-        mixture = Mixture((stills, films), (1 - args.synthetic_share, args.synthetic_share))
     strength = Strength.gentle() if args.gentle else Strength()
     return DataLoader(
         WindowDataset(mixture, config.past, config.future, strength),

@@ -77,3 +77,10 @@ def test_the_file_and_the_table_hold_the_numbers(summary, tmp_path):
 
 def test_a_run_without_results_has_a_table_too():
     assert 'none' in table(summarise(Recording(()), published=3, period_s=0.1))
+
+
+def test_the_table_names_the_people_seen_longest_and_counts_the_others(summary):
+    crowd = {f'b{i:04d}': i for i in range(1, 30)}
+    assert 'b0029 in 29 frames, b0028 in 28 frames, b0027 in 27 frames, 26 more ids' in table(
+        summary | {'people': crowd}
+    )

@@ -3,6 +3,7 @@
 import json
 
 import cv2
+from diffpose_ros.cli import main
 from diffpose_ros.core.people import Box
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.posetrack import (
@@ -12,6 +13,7 @@ from diffpose_ros.train.posetrack import (
     neighbour,
     read_picture,
     read_targets,
+    split,
     Target,
 )
 from diffpose_ros.train.stills import MAX_SIDE, Mixture, WindowDataset, Wish
@@ -123,14 +125,47 @@ def test_frame_numbers_keep_their_width(tmp_path, name, offset, expected):
     assert neighbour(tmp_path / name, offset) == tmp_path / expected
 
 
-def test_frames_of_one_video_share_a_number(tmp_path):
-    (tmp_path / 'a').mkdir()
-    (tmp_path / 'b').mkdir()
-    first, second = video(tmp_path / 'a'), video(tmp_path / 'b')
-    targets = [first(0, True), first(1, True), second(0, True), second(0, False)]
-    a, also_a, b, still = as_people(targets).numbers
-    assert a == also_a
-    assert len({a, b, still}) == 3
+def test_a_window_begins_after_the_newest_missing_frame(tmp_path):
+    targets = [video(tmp_path)(i, True) for i in (0, 1, 4)]
+    (tmp_path / '000002.png').unlink()
+    past = as_people(targets, past=3).earlier
+    assert [[frame[0, 0, 2] for frame in past[i]] for i in range(3)] == [[], [0], [120]]
+
+
+def test_no_video_is_both_trained_on_and_validated_with(tmp_path):
+    targets = []
+    for name in 'abc':
+        (tmp_path / name).mkdir()
+        make = video(tmp_path / name)
+        targets += [make(0, True), make(1, True)]
+    training, validation = split(targets)
+    assert {t.picture.parent.name for t in training} == {'a', 'c'}
+    assert {t.picture.parent.name for t in validation} == {'b'}
+    assert len(training) + len(validation) == len(targets)
+
+
+def test_still_pictures_are_split_one_by_one(tmp_path):
+    make = video(tmp_path)
+    training, validation = split([make(i, False) for i in range(4)])
+    assert (len(training), len(validation)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ('labels', 'root'),
+    [('posetrack18/annotations/val', 'posetrack18'), ('jhmdb/test_jhmdb_sub1.json', 'jhmdb')],
+)
+def test_a_network_trains_on_a_public_data_set_alone(samples, tmp_path, labels, root):
+    data = ['--labelled', str(samples / labels), str(samples / root)]
+    size = ['--steps', '2', '--batch', '2', '--crop', '48', '64', '--threads', '1']
+    assert main(['train', 'video2d', *data, *size, '--out', str(tmp_path)]) == 0
+    last = (tmp_path / 'log.jsonl').read_text().splitlines()[-1]
+    assert json.loads(last)['step'] == 2
+    assert (tmp_path / 'pose2d.safetensors').is_file()
+
+
+def test_training_on_nothing_is_refused(tmp_path, capsys):
+    assert main(['train', 'video2d', '--steps', '1', '--out', str(tmp_path)]) == 2
+    assert 'name --data or --labelled' in capsys.readouterr().err
 
 
 def test_the_training_mixes_them_in(samples):
