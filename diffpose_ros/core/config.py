@@ -82,6 +82,14 @@ class InferenceConfig(Checked):
     lift_steps: int = setting(2, 'denoising steps of the 3D model', low=1, high=50, dynamic=True)
     hypotheses: int = setting(5, '3D poses drawn per person', low=1, high=100, dynamic=True)
     seed: int = setting(0, 'seed of all noise', low=0, high=2**31 - 1)
+    budget_ms: float = setting(
+        0.0,
+        'ms from reception to result that 95 % of the images may take: steps, ensembles, '
+        'hypotheses and at last people are cut to hold it; 0 = no limit',
+        low=0,
+        high=5000,
+        dynamic=True,
+    )
 
 
 @dataclass(frozen=True)

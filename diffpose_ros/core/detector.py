@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 from diffpose_ros.core.checkpoint import Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
-from diffpose_ros.core.people import Box
+from diffpose_ros.core.people import Box, check_finite
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -60,9 +60,13 @@ class PersonDetector:
         restore(network, checkpoint)
         return cls(network, device)
 
+    @torch.inference_mode()
     def warm_up(self) -> None:
-        """Run the network once, so that the first picture is not slow."""
-        self.detect(np.zeros((3 * self._views[0], 4 * self._views[0], 3), np.uint8))
+        """Run the network on an empty picture; raise ValueError if that goes wrong."""
+        empty = np.zeros((3 * self._views[0], 4 * self._views[0], 3), np.uint8)
+        self.detect(empty)
+        answers = self._network(as_input(shrink(empty, min(self._views)), self._device))
+        check_finite('person detector', *(answer.cpu().numpy() for answer in answers))
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
         """

@@ -46,6 +46,15 @@ def check_shape(name: str, array: NDArray, shape: tuple[int | None, ...]) -> Non
         raise ValueError(f'{name} has shape {array.shape}, expected {expected}')
 
 
+def check_finite(network: str, *answers: Floats) -> None:
+    """Raise ValueError when a network answers with anything that is not a number."""
+    if not all(np.isfinite(answer).all() for answer in answers):
+        raise ValueError(
+            f'the {network} answers with numbers that are not finite; install its checkpoint '
+            'again, or try another device'
+        )
+
+
 @dataclass(frozen=True)
 class Frame:
     """

@@ -24,6 +24,8 @@ from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.video2d.estimator import VideoEstimator
 import torch
 
+MAX_PAUSE_S = 3.0  # after a longer gap between frames everything starts anew
+
 Stage = Callable[[str], AbstractContextManager[None]]
 
 
@@ -77,7 +79,8 @@ class PosePipeline:
         """
         Return the people of the next frame.
 
-        frame  later than the one before; an earlier one starts everything anew
+        frame  later than the one before; an earlier one, or one after more than MAX_PAUSE_S,
+               starts everything anew
         stage  context manager by name of the stage (detect, pose2d, lift3d), for time keeping
         """
         lost = self._advance(frame)
@@ -108,18 +111,28 @@ class PosePipeline:
         """Take new dynamic settings; they hold from the next frame on."""
         self.config = self._tracker.config = config
 
-    def warm_up(self) -> None:
-        """Run every network once, so that the first frame is not slow."""
-        self._detector.warm_up()
-        self._stage2d.warm_up(self.config.inference)
-        self._stage3d.warm_up(self.config.inference)
+    def warm_up(self, stage: Stage = no_stage) -> None:
+        """
+        Run every network once on a fixed input, so that the first frame is not slow.
+
+        stage   as of step
+        raises  ValueError where a network answers with numbers that are not finite
+        """
+        with stage('detect'):
+            self._detector.warm_up()
+        with stage('pose2d'):
+            self._stage2d.warm_up(self.config.inference)
+        with stage('lift3d'):
+            self._stage3d.warm_up(self.config.inference)
 
     def _advance(self, frame: Frame) -> list[str]:
         lost: list[str] = []
-        if self._frames and frame.stamp_ns < self._frames[-1].stamp_ns:
-            lost += self.reset()
+        if self._frames:
+            passed_s = (frame.stamp_ns - self._frames[-1].stamp_ns) / NANOSECONDS
+            if not 0 <= passed_s <= MAX_PAUSE_S:
+                lost += self.reset()
         self._frames.append(frame)
-        return lost + self._tracker.expire(frame.stamp_ns)
+        return lost + self._tracker.expire(frame.stamp_ns) + self._tracker.limit()
 
     def _lift(self, frame: Frame) -> dict[str, Pose3D]:
         seen = [track for track in self._tracker.tracks if track.pose is not None]
@@ -146,6 +159,7 @@ class PosePipeline:
 
     def _info(self, frame: Frame) -> InferenceInfo:
         inference = self.config.inference
+        degraded = {'NO_CAMERA_INFO': frame.camera is None, 'PEOPLE_CUT': self._tracker.crowded}
         return InferenceInfo(
             steps=inference.steps,
             ensembles=inference.ensembles,
@@ -153,7 +167,7 @@ class PosePipeline:
             hypotheses=inference.hypotheses,
             window_frames=self._stage3d.window_frames,
             model_id=self.model_id,
-            degraded=frozenset() if frame.camera else frozenset({'NO_CAMERA_INFO'}),
+            degraded=frozenset(name for name, true in degraded.items() if true),
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from diffpose_ros.core.clip import neighbours
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.crop import Crop
-from diffpose_ros.core.people import Frame, Pose2D
+from diffpose_ros.core.people import check_finite, Frame, Pose2D
 from diffpose_ros.core.skeleton import H36M_17, joint_map
 from diffpose_ros.core.tracker import Track
 from diffpose_ros.video2d.estimator import VideoEstimator
@@ -55,13 +55,14 @@ class Stage2D:
         ]
 
     def warm_up(self, settings: InferenceConfig) -> None:
-        """Run the networks once on an empty picture."""
+        """Run the networks once on an empty picture; raise ValueError if that goes wrong."""
         width, height = self._estimator.crop_size
         empty = np.zeros((1, height, width, 3), np.uint8)
         slots = self._estimator.past + 1 + self._estimator.future
         features = self._estimator.features(empty)[:, None].expand(-1, slots, -1, -1, -1)
         present = torch.ones(1, slots, dtype=torch.bool)
-        self._estimator.estimate(features, present, settings.steps, settings.ensembles)
+        poses = self._estimator.estimate(features, present, settings.steps, settings.ensembles)
+        check_finite('2D estimator', poses.xy, poses.covariance, poses.score)
 
     def _aim(self, track: Track) -> Crop:
         if track.crop is None or not track.crop.suits(track.box):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from diffpose_ros.core.camera import Camera, look_at, rotate_rays
 from diffpose_ros.core.clip import time_slots
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
-from diffpose_ros.core.people import JointState, Pose2D, Pose3D, ScaleSource
+from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.tracker import Sighting, Track
 from diffpose_ros.lift3d.lifter import LiftedPose, PoseLifter
@@ -70,7 +70,7 @@ class Stage3D:
         ]
 
     def warm_up(self, settings: InferenceConfig) -> None:
-        """Run the network once on an empty window."""
+        """Run the network once on an empty window; raise ValueError if that goes wrong."""
         slots, joints = self._lifter.past + 1 + self._lifter.future, len(H36M_17.joints)
         empty = LiftWindow(
             np.zeros((slots, joints, 2)),
@@ -79,7 +79,8 @@ class Stage3D:
             np.ones(slots, bool),
             np.eye(3),
         )
-        self._run([empty], settings)
+        poses = self._run([empty], settings)
+        check_finite('lifter', poses.hypotheses, poses.covariance)
 
     def _run(self, windows: list[LiftWindow], settings: InferenceConfig) -> LiftedPose:
         return self._lifter.lift(

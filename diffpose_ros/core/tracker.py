@@ -69,6 +69,7 @@ class Tracker:
     def __init__(self, config: PipelineConfig) -> None:
         self.config = config
         self.tracks: list[Track] = []
+        self.crowded = False  # there are more people than max_people, as far as is known
         self._born = 0
         self._frames_since_detection = 0
 
@@ -84,6 +85,12 @@ class Tracker:
         limit_ns = self.config.track.timeout_s * NANOSECONDS
         return self._remove([t for t in self.tracks if stamp_ns - t.seen_ns > limit_ns])
 
+    def limit(self) -> list[str]:
+        """End the youngest tracks that are more than max_people; return their ids."""
+        surplus = self.tracks[self.config.max_people :]
+        self.crowded |= bool(surplus)
+        return self._remove(surplus)
+
     def associate(self, boxes: Sequence[Box], stamp_ns: int) -> None:
         """Give detections to the tracks they belong to; start tracks with the others."""
         self._frames_since_detection = 0
@@ -94,8 +101,10 @@ class Tracker:
                 self.tracks[i].box = boxes[j]
         strangers = [box for j, box in enumerate(boxes) if j not in pairs.values()]
         threshold = self.config.detector.score_threshold
-        free = min(MAX_CANDIDATES, self.config.max_people - len(self.tracks))
-        for box in [box for box in strangers if box.score >= threshold][:free]:
+        candidates = [box for box in strangers if box.score >= threshold]
+        free = max(0, self.config.max_people - len(self.tracks))
+        self.crowded = len(candidates) > free
+        for box in candidates[: min(MAX_CANDIDATES, free)]:
             self._born += 1
             self.tracks.append(Track(f'b{self._born:04d}', box, stamp_ns, stamp_ns))
 
@@ -120,6 +129,7 @@ class Tracker:
 
     def clear(self) -> list[str]:
         """End all tracks; return their ids."""
+        self.crowded = False
         return self._remove(list(self.tracks))
 
     def _remove(self, gone: list[Track]) -> list[str]:

@@ -132,14 +132,13 @@ def skeleton_info(joints: JointList) -> SkeletonInfo:
 
 def frame_timing(timing: Timing, header: Header, frame_seq: int, dropped: int) -> FrameTiming:
     """Return where the time of one image went."""
-    budget_ms, total_ms = timing.budget_ms, timing.total_ms
     return FrameTiming(
         header=header,
         frame_seq=frame_seq,
         age_ms=timing.age_ms if timing.age_ms >= 0 else math.nan,
-        total_ms=total_ms,
-        budget_ms=budget_ms,
-        deadline_missed=0 < budget_ms < total_ms,
+        total_ms=timing.total_ms,
+        budget_ms=timing.budget_ms,
+        deadline_missed=timing.deadline_missed,
         dropped_since_last=dropped,
         **{f'{stage}_ms': timing.stages_ms.get(stage, 0.0) for stage in Timing.STAGES},
     )

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 import math
+from pathlib import Path
 import resource
 import time
 
@@ -11,11 +12,13 @@ from diffpose_ros.core.people import FrameResult
 from diffpose_ros.ros.settings import DiagnosticsConfig
 from diffpose_ros.ros.timing import Timing
 import numpy as np
+import torch
 
 SPAN_S = 10.0  # what is told is about the last ten seconds
 TROUBLE_S = 2.0  # an error is told for so long
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+STALE = DiagnosticStatus.STALE
 Verdict = tuple[bytes, str]
 
 
@@ -49,16 +52,20 @@ class Situation:
     model_id: str
     device: str
     converter: str
+    paused: bool = False
 
 
 @dataclass
 class Health:
     """Facts; the worker and the callbacks write, the timer of /diagnostics reads."""
 
-    since: float = field(default_factory=time.monotonic)  # activation
+    since: float = field(default_factory=time.monotonic)  # when inference began or went on
     last_image: float = -math.inf
     received_count: int = 0
     dropped_count: int = 0
+    missed_count: int = 0  # images that took longer than their budget
+    budget_ms: float = 0.0
+    last_result: float = -math.inf
     frame_id: str = ''
     last_error: str = ''
     result: FrameResult | None = None
@@ -93,9 +100,10 @@ class Health:
 
     def processed(self, timing: Timing, result: FrameResult, dropped: int) -> None:
         """Note an image whose results are out."""
-        now = time.monotonic()
-        self.result = result
+        now = self.last_result = time.monotonic()
+        self.result, self.budget_ms = result, timing.budget_ms
         self.dropped_count += dropped
+        self.missed_count += timing.deadline_missed
         self._totals.add(timing.total_ms, now)
         for stage, recent in self._stages.items():
             recent.add(timing.stages_ms.get(stage, 0.0), now)
@@ -110,7 +118,9 @@ class Health:
             _status(
                 about, 'input', self._judge_input(about, config, now), self._input(about, now)
             ),
-            _status(about, 'inference', self._judge(config, now), self._inference(about, now)),
+            _status(
+                about, 'inference', self._judge(about, config, now), self._inference(about, now)
+            ),
         ]
 
     def _judge_input(
@@ -128,20 +138,46 @@ class Health:
             verdicts.append((WARN, 'images have no frame_id; set it in the camera driver'))
         return verdicts
 
-    def _judge(self, config: DiagnosticsConfig, now: float) -> list[Verdict]:
-        verdicts = []
+    def _judge(self, about: Situation, config: DiagnosticsConfig, now: float) -> list[Verdict]:
+        if about.paused:
+            return [(OK, 'paused by ~/enable')]
+        return [
+            *self._judge_progress(config, now),
+            *self._judge_latency(config, now),
+            *self._judge_quality(config, now),
+        ]
+
+    def _judge_progress(self, config: DiagnosticsConfig, now: float) -> list[Verdict]:
         if now - self._failed < TROUBLE_S:
-            verdicts.append((ERROR, self._failure))
+            return [(ERROR, self._failure)]
+        idle_s = now - max(self.last_result, self.since)
+        if idle_s <= max(TROUBLE_S, 2 * config.error_ms / 1000):
+            return []
+        usable = now - self._troubled >= TROUBLE_S
+        if usable and now - self.last_image <= config.silent_s:
+            return [(ERROR, f'images come, but none was processed for {idle_s:.1f} s')]
+        return [(STALE, f'no image was processed for {idle_s:.1f} s')]
+
+    def _judge_latency(self, config: DiagnosticsConfig, now: float) -> list[Verdict]:
         total_ms = _percentile(self._totals.values(now), 95)
+        told = f'p95 of the latency is {total_ms:.0f} ms'
+        verdicts = []
         if total_ms > config.warn_ms:
-            level = ERROR if total_ms > config.error_ms else WARN
-            verdicts.append((level, f'p95 of the latency is {total_ms:.0f} ms'))
+            verdicts.append((ERROR if total_ms > config.error_ms else WARN, told))
+        if 0 < self.budget_ms < total_ms:
+            verdicts.append((WARN, f'{told}, the budget {self.budget_ms:.0f} ms'))
+        return verdicts
+
+    def _judge_quality(self, config: DiagnosticsConfig, now: float) -> list[Verdict]:
+        verdicts = []
         fps = self._totals.rate(now, self.since)
         settled = now - self.since > TROUBLE_S
         if settled and fps < config.min_fps <= self._arrivals.rate(now, self.since):
             verdicts.append((WARN, f'only {fps:.1f} images per second are processed'))
-        if self.result is not None and self.result.info.degraded:
-            verdicts.append((WARN, f'degraded: {", ".join(sorted(self.result.info.degraded))}'))
+        # Less effort under a budget is what was asked for, so no trouble.
+        degraded = self.result.info.degraded - {'BUDGET'} if self.result else ()
+        if degraded:
+            verdicts.append((WARN, f'degraded: {", ".join(sorted(degraded))}'))
         return verdicts
 
     def _input(self, about: Situation, now: float) -> dict[str, object]:
@@ -167,9 +203,12 @@ class Health:
             'model': about.model_id,
             'device': about.device,
             'steps 2D': info.steps if info else 0,
+            'ensembles': info.ensembles if info else 0,
             'steps 3D': info.lift_steps if info else 0,
             'hypotheses': info.hypotheses if info else 0,
-            'memory_peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            'budget_ms': f'{self.budget_ms:.0f}',
+            'budget misses': self.missed_count,
+            **_memory_mb(),
         }
         for stage, recent in {**self._stages, 'total': self._totals}.items():
             values = recent.values(now)
@@ -190,6 +229,16 @@ def _status(
         hardware_id=about.name,
         values=[KeyValue(key=key, value=str(value)) for key, value in facts.items()],
     )
+
+
+def _memory_mb() -> dict[str, int]:
+    """Return what the process holds, what it held at most, and what torch holds of the GPU."""
+    pages = int(Path('/proc/self/statm').read_text().split()[1])
+    return {
+        'memory_mb': pages * resource.getpagesize() // 2**20,
+        'memory_peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        'gpu_memory_mb': torch.cuda.memory_allocated() // 2**20,
+    }
 
 
 def _percentile(values: list[float], q: float) -> float:

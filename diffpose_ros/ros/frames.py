@@ -4,13 +4,15 @@ from dataclasses import replace
 import time
 import traceback
 
+from diffpose_ros.core.budget import BudgetController, with_cuts
 from diffpose_ros.core.clip import NANOSECONDS
-from diffpose_ros.core.people import Frame
+from diffpose_ros.core.people import Frame, FrameResult
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.ros.diagnostics import Health
 from diffpose_ros.ros.images import CameraSource, Rgb, to_rgb
 from diffpose_ros.ros.outputs import Outputs
 from diffpose_ros.ros.parameters import Parameters
+from diffpose_ros.ros.timing import Timing
 from diffpose_ros.ros.worker import Arrival
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
@@ -32,11 +34,12 @@ class FrameWork:
     ) -> None:
         self._pipeline = pipeline
         self._parameters = parameters
-        self._config = parameters.pipeline
         self._cameras = cameras
         self._outputs = outputs
         self._health = health
         self._logger = logger
+        self._budget = BudgetController()
+        self.paused = False
         self._last_seq = 0
         self._lost: tuple[str, ...] = ()  # with images that failed
         self._complaint = ('', 0.0)  # about the camera, and since when
@@ -44,6 +47,8 @@ class FrameWork:
 
     def __call__(self, arrival: Arrival) -> None:
         """Work on one image; trouble is logged and told to the diagnostics."""
+        if self.paused:
+            return
         arrival.timing.start()
         try:
             if self._is_fresh(arrival):
@@ -57,6 +62,22 @@ class FrameWork:
                 f'image {arrival.seq} failed, going on with the next:\n{traceback.format_exc()}',
                 throttle_duration_sec=REPEAT_S,
             )
+
+    def pause(self) -> None:
+        """Infer nothing more; say that nobody is seen."""
+        if not self.paused:
+            self.paused, self._lost = True, ()
+            self._pipeline.reset()
+            self._outputs.clear()
+
+    def resume(self) -> None:
+        """Go on with the next image."""
+        self.paused = False
+        self._health.since = time.monotonic()
+
+    def reset_tracks(self) -> None:
+        """Forget everybody; the next result announces whose tracks ended."""
+        self._lost += self._pipeline.reset()
 
     def _is_fresh(self, arrival: Arrival) -> bool:
         limit_ms = self._parameters.node.max_age_ms
@@ -82,22 +103,30 @@ class FrameWork:
 
     def _infer(self, arrival: Arrival, image: Rgb) -> None:
         settings, header, timing = self._parameters.node, arrival.msg.header, arrival.timing
-        if self._config is not self._parameters.pipeline:
-            self._config = self._parameters.pipeline
-            self._pipeline.reconfigure(self._config)
         size = (image.shape[1], image.shape[0])
         camera = self._cameras.camera(size, settings.rectified)
         self._complain(self._cameras.problem)
         stamp_ns = header.stamp.sec * NANOSECONDS + header.stamp.nanosec
-        result = self._pipeline.step(Frame(image, stamp_ns, camera), timing.stage)
-        result, self._lost = replace(result, lost=self._lost + result.lost), ()
+        result = self._step(Frame(image, stamp_ns, camera), timing)
         with timing.stage('publish'):
             self._outputs.people(result, arrival, size, settings)
         timing.finish()
+        self._budget.learn(result, timing.stages_ms, timing.total_ms)
         dropped, self._last_seq = arrival.seq - self._last_seq - 1, arrival.seq
         self._outputs.timing(arrival, dropped)
         self._health.processed(timing, result, dropped)
         self._outputs.overlay(image, result, header)
+
+    def _step(self, frame: Frame, timing: Timing) -> FrameResult:
+        """Run the pipeline with as much effort as the budget allows."""
+        wanted = self._parameters.pipeline
+        config = self._budget.choose(wanted)
+        if config is not self._pipeline.config:
+            self._pipeline.reconfigure(config)
+        timing.budget_ms = wanted.inference.budget_ms
+        result = with_cuts(self._pipeline.step(frame, timing.stage), config, wanted)
+        lost, self._lost = self._lost, ()
+        return replace(result, lost=lost + result.lost)
 
     def _complain(self, problem: str) -> None:
         """Warn about the camera, once, when it has been wrong for a while."""

@@ -19,6 +19,7 @@ from diffpose_ros.ros.frames import FrameWork
 from diffpose_ros.ros.images import CameraSource
 from diffpose_ros.ros.outputs import Outputs
 from diffpose_ros.ros.parameters import Parameters
+from diffpose_ros.ros.services import Services
 from diffpose_ros.ros.timing import Timing
 from diffpose_ros.ros.worker import Arrival, NewestWorker
 import rclpy
@@ -31,8 +32,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 import torch
 
 NAME = 'diffpose'
-DIAGNOSTICS_PERIOD_S = 1.0
+DIAGNOSTICS_PERIOD_S = 0.5  # with silent_s, so soon a silent camera is told
 STOP_TIMEOUT_S = 3.0
+ERRAND_TIMEOUT_S = 10.0
 
 MakePipeline = Callable[[PipelineConfig], PosePipeline]
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -68,6 +70,7 @@ class DiffposeNode(LifecycleNode):
         self._settings = Parameters(self)
         self._pipeline: PosePipeline | None = None
         self._outputs: Outputs | None = None
+        self._work: FrameWork | None = None
         self._worker: NewestWorker | None = None
         self._inputs: list[Subscription] = []
         self._cameras = CameraSource()
@@ -76,6 +79,7 @@ class DiffposeNode(LifecycleNode):
         self._diagnostics = self.create_publisher(
             DiagnosticArray, topics.DIAGNOSTICS, topics.results(10)
         )
+        Services(self, self._between_images, lambda: self._pipeline, lambda: self._work)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
 
@@ -95,16 +99,15 @@ class DiffposeNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera."""
         self._health = Health()
-        self._worker = NewestWorker(
-            FrameWork(
-                self._pipeline,
-                self._settings,
-                self._cameras,
-                self._outputs,
-                self._health,
-                self.get_logger(),
-            )
+        self._work = FrameWork(
+            self._pipeline,
+            self._settings,
+            self._cameras,
+            self._outputs,
+            self._health,
+            self.get_logger(),
         )
+        self._worker = NewestWorker(self._work)
         self._seq = 0
         kind = CompressedImage if self._compressed else Image
         self._listen(CameraInfo, topics.CAMERA_INFO, self._cameras.update)
@@ -189,12 +192,18 @@ class DiffposeNode(LifecycleNode):
         self._health.received(timing.age_ms, msg.header.frame_id)
         self._worker.put(Arrival(msg, self._seq, timing))
 
+    def _between_images(self, errand: Callable[[], None]) -> None:
+        if self._worker is None:
+            errand()
+        else:
+            self._worker.call(errand, ERRAND_TIMEOUT_S)
+
     def _stop(self) -> bool:
         """Take no more images; return whether the worker ended in time."""
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
-        worker, self._worker = self._worker, None
+        worker, self._worker, self._work = self._worker, None, None
         return worker is None or worker.stop(STOP_TIMEOUT_S)
 
     def _release(self) -> None:
@@ -214,6 +223,7 @@ class DiffposeNode(LifecycleNode):
             model_id=pipeline.model_id if pipeline else '',
             device=str(pipeline.device) if pipeline else '',
             converter=IMAGE_CONVERTER,
+            paused=self._work is not None and self._work.paused,
         )
         msg = DiagnosticArray(status=self._health.statuses(about, self._settings.node.diagnostics))
         msg.header.stamp = self.get_clock().now().to_msg()

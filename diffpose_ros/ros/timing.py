@@ -25,6 +25,11 @@ class Timing:
     total_ms: float = 0.0
     budget_ms: float = 0.0
 
+    @property
+    def deadline_missed(self) -> bool:
+        """Whether the results came later than the budget allows."""
+        return 0 < self.budget_ms < self.total_ms
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time spent inside to a stage."""

@@ -1,4 +1,4 @@
-"""Topics of the node: names, and quality of service as functions, because overrides change it."""
+"""Topics and services: names, and quality of service as functions, because overrides change it."""
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -13,6 +13,10 @@ MARKERS = '~/markers'
 TIMING = '~/timing'
 OVERLAY = '~/overlay'
 DIAGNOSTICS = '/diagnostics'
+
+ENABLE = '~/enable'
+RESET_TRACKS = '~/reset_tracks'
+SELF_TEST = '~/self_test'
 
 
 def sensor_data() -> QoSProfile:

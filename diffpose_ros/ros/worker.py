@@ -1,11 +1,18 @@
 """One thread that works on the newest image; what comes while it works replaces what waits."""
 
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as StillAtWork
 from dataclasses import dataclass
+from functools import partial
 from threading import Condition, Thread
+from typing import TypeVar
 
 from diffpose_ros.ros.timing import Timing
 from sensor_msgs.msg import CompressedImage, Image
+
+Answer = TypeVar('Answer')
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class NewestWorker:
     def __init__(self, work: Callable[[Arrival], None]) -> None:
         self._work = work
         self._waiting: Arrival | None = None
+        self._errands: deque[Callable[[], None]] = deque()
         self._open = True
         self._changed = Condition()
         self._thread = Thread(target=self._run, name='diffpose worker', daemon=True)
@@ -34,6 +42,22 @@ class NewestWorker:
             self._waiting = arrival
             self._changed.notify()
 
+    def call(self, errand: Callable[[], Answer], timeout_s: float) -> Answer:
+        """
+        Call a function in the thread, after the image at hand and before the next.
+
+        raises  TimeoutError when the image at hand takes too long, and what the function raises
+        """
+        future: Future[Answer] = Future()
+        with self._changed:
+            self._errands.append(partial(_fulfil, future, errand))
+            self._changed.notify()
+        try:
+            return future.result(timeout_s)
+        except StillAtWork as error:
+            future.cancel()
+            raise TimeoutError(f'busy for more than {timeout_s:.0f} s; try again') from error
+
     def stop(self, timeout_s: float) -> bool:
         """End after the image at hand; return whether it ended in time."""
         with self._changed:
@@ -43,11 +67,25 @@ class NewestWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (arrival := self._take()) is not None:
-            self._work(arrival)
+        while (job := self._take()) is not None:
+            job()
 
-    def _take(self) -> Arrival | None:
+    def _take(self) -> Callable[[], None] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting is not None or not self._open)
+            self._changed.wait_for(lambda: self._waiting or self._errands or not self._open)
+            if not self._open:
+                return None
+            if self._errands:
+                return self._errands.popleft()
             arrival, self._waiting = self._waiting, None
-            return arrival if self._open else None
+            return partial(self._work, arrival)
+
+
+def _fulfil(future: Future[Answer], errand: Callable[[], Answer]) -> None:
+    """Call a function for whom waits, unless nobody does any more."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(errand())
+    except BaseException as error:
+        future.set_exception(error)

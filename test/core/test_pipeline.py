@@ -4,8 +4,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
-from diffpose_ros.core.config import InferenceConfig, PipelineConfig
-from diffpose_ros.core.people import Frame, ScaleSource
+from diffpose_ros.core.config import InferenceConfig, PipelineConfig, TrackConfig
+from diffpose_ros.core.people import Box, Frame, ScaleSource
 from diffpose_ros.core.pipeline import pick_device, PosePipeline
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.evaluate.clip import measure, read_labels
@@ -86,6 +86,17 @@ def test_a_step_back_in_time_starts_anew(pipeline, frames):
     assert not ids & {person.track_id for person in after.people}
 
 
+def test_a_long_pause_starts_anew_even_where_tracks_are_kept_long(pipeline, frames):
+    pipeline.reconfigure(replace(CONFIG, track=TrackConfig(timeout_s=10)))
+    before = [pipeline.step(frame) for frame in frames[:10]]
+    ids = {person.track_id for person in before[-1].people}
+    short = replace(frames[10], stamp_ns=frames[9].stamp_ns + 2 * 10**9)
+    assert ids & {person.track_id for person in pipeline.step(short).people}
+    after = pipeline.step(replace(short, stamp_ns=short.stamp_ns + 5 * 10**9))
+    assert ids <= set(after.lost)
+    assert not ids & {person.track_id for person in after.people}
+
+
 def test_an_empty_picture_has_nobody_in_it(pipeline):
     grey = Frame(np.full((480, 640, 3), 128, np.uint8), 0)
     assert pipeline.step(grey).people == ()
@@ -107,6 +118,31 @@ def test_new_settings_hold_from_the_next_frame_on(pipeline, frames):
     info = result.info
     assert (info.steps, info.ensembles, info.lift_steps, info.hypotheses) == (2, 2, 3, 7)
     assert all(len(p.pose3d.hypotheses) == 7 for p in result.people if p.pose3d)
+
+
+def test_more_people_than_allowed_are_told(pipeline, frames, monkeypatch):
+    found = Box(320, 240, 90, 260), Box(320, 240, 10, 20)
+    monkeypatch.setattr(pipeline._detector, 'detect', lambda image: list(found))
+    assert 'PEOPLE_CUT' not in pipeline.step(frames[0]).info.degraded
+    pipeline.reset()
+    pipeline.reconfigure(replace(CONFIG, max_people=1))
+    assert 'PEOPLE_CUT' in pipeline.step(frames[0]).info.degraded
+
+
+@pytest.mark.parametrize(
+    ('network', 'told'),
+    [
+        (lambda pipeline: pipeline._detector._network, 'person detector'),
+        (lambda pipeline: pipeline._stage2d._estimator._network, '2D estimator'),
+        (lambda pipeline: pipeline._stage3d._lifter._model, 'lifter'),
+    ],
+)
+def test_a_network_that_answers_nonsense_fails_the_warm_up(network, told):
+    pipeline = PosePipeline.from_config(CONFIG)
+    for weights in network(pipeline).parameters():
+        weights.data.fill_(float('nan'))
+    with pytest.raises(ValueError, match=f'the {told} answers with numbers that are not finite'):
+        pipeline.warm_up()
 
 
 def test_the_stages_are_told_in_the_order_of_the_path(pipeline, frames):

@@ -138,3 +138,25 @@ def test_assignment_takes_the_best_total_not_the_best_first():
 
 def test_nobody_matches_nobody():
     assert assign(overlaps([], [LEFT])) == {}
+
+
+def test_when_fewer_people_are_allowed_those_tracked_longest_stay():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    follow(tracker, 1, LEFT, RIGHT, detections=[LEFT, RIGHT])
+    first, second = ids(tracker)
+    tracker.config = replace(CONFIG, max_people=1)
+    assert tracker.limit() == [second]
+    assert ids(tracker) == [first]
+    assert tracker.crowded
+
+
+def test_people_for_whom_there_is_no_place_are_told_until_they_are_gone():
+    tracker = Tracker(replace(CONFIG, max_people=1))
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    assert not tracker.crowded
+    follow(tracker, 1, LEFT, detections=[LEFT, RIGHT])
+    assert tracker.crowded
+    assert len(ids(tracker)) == 1
+    follow(tracker, 2, LEFT, detections=[LEFT])
+    assert not tracker.crowded

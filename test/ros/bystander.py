@@ -13,7 +13,7 @@ from standin_pipeline import StandInPipeline
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 WIDTH, HEIGHT = 64, 48
 OUTPUTS = {
     'skeletons': SkeletonArray,
@@ -32,6 +32,12 @@ def wait_for(what: Callable, patience_s: float = PATIENCE_S):
             return answer
         time.sleep(0.005)
     raise AssertionError(f'not within {patience_s} s')
+
+
+def wait_for_answer(request, patience_s: float = 30.0):
+    """Return what a service answers."""
+    wait_for(request.done, patience_s)
+    return request.result()
 
 
 class Bystander(Node):
@@ -113,6 +119,16 @@ class Graph:
         publishers = [p for p in self.node.publishers if p.topic_name == f'/diffpose/{topic}']
         wait_for(lambda: all(p.get_subscription_count() for p in publishers))
         return heard
+
+    def call(self, kind: type, service: str, **fields):
+        """Return the node's answer to a request to ~/service."""
+        return wait_for_answer(self.ask(kind, service, **fields))
+
+    def ask(self, kind: type, service: str, **fields):
+        """Send a request to ~/service."""
+        client = self.bystander.create_client(kind, f'/diffpose/{service}')
+        assert client.wait_for_service(PATIENCE_S)
+        return client.call_async(kind.Request(**fields))
 
     def wait_for_level(self, kind: str, level: bytes) -> str:
         """Wait for diagnostics about input or inference of that level; return their message."""

@@ -1,5 +1,6 @@
 """A pipeline that sees made-up people at once; alone it runs the node with them."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from threading import Event
 
@@ -64,30 +65,39 @@ class StandInPipeline:
         self.go.set()
         self.failures = 0
         self.warm = False
+        self.spend: Callable[[float], None] = lambda ms: None  # of a device that takes time
+        self.unit_ms = 0.0  # what a network costs per person and pass
         self.resets = 0
         self._before: set[str] = set()
 
     def step(self, frame, stage=lambda name: nullcontext()):
         self.frames.append(frame)
+        inference = self.config.inference
+        people = self.people[: self.config.max_people]
         with stage('pose2d'):
             self.go.wait(30)
+            self.spend(self.unit_ms * len(people) * (1 + inference.steps * inference.ensembles))
+        with stage('lift3d'):
+            self.spend(self.unit_ms * len(people) * inference.lift_steps)
         if self.failures:
             self.failures -= 1
             raise RuntimeError('the stand-in was told to fail')
-        ids = {p.track_id for p in self.people}
+        ids = {p.track_id for p in people}
         lost, self._before = tuple(sorted(self._before - ids)), ids
-        degraded = frozenset() if frame.camera else frozenset({'NO_CAMERA_INFO'})
-        inference = self.config.inference
+        degraded = {
+            'NO_CAMERA_INFO': frame.camera is None,
+            'PEOPLE_CUT': len(people) < len(self.people),
+        }
         info = InferenceInfo(
             inference.steps,
             inference.ensembles,
             inference.lift_steps,
-            H,
+            inference.hypotheses,
             27,
             self.model_id,
-            degraded=degraded,
+            degraded=frozenset(name for name, true in degraded.items() if true),
         )
-        return FrameResult(frame.stamp_ns, tuple(self.people), info, lost)
+        return FrameResult(frame.stamp_ns, tuple(people), info, lost)
 
     def reset(self):
         self.resets += 1
@@ -97,8 +107,12 @@ class StandInPipeline:
     def reconfigure(self, config):
         self.config = config
 
-    def warm_up(self):
-        self.warm = True
+    def warm_up(self, stage=lambda name: nullcontext()):
+        for name in ('detect', 'pose2d', 'lift3d'):
+            with stage(name):
+                self.warm = True
+        if self.failures:
+            raise ValueError('the stand-in answers with numbers that are not finite')
 
 
 if __name__ == '__main__':

@@ -1,15 +1,17 @@
 """/diagnostics: each level really fires and goes away again."""
 
+from dataclasses import replace
 import time
 
 from bystander import wait_for
 from diffpose_ros.core.people import FrameResult, InferenceInfo
 from diffpose_ros.ros.diagnostics import Health, Situation
+from diffpose_ros.ros.node import DIAGNOSTICS_PERIOD_S
 from diffpose_ros.ros.settings import DiagnosticsConfig
 from diffpose_ros.ros.timing import Timing
 import pytest
 
-OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
+OK, WARN, ERROR, STALE = b'\x00', b'\x01', b'\x02', b'\x03'
 ABOUT = Situation('diffpose', 'active', '/image', '', 'm@1', 'cpu', 'rosbags-image')
 
 
@@ -18,13 +20,17 @@ def result(*degraded: str) -> FrameResult:
     return FrameResult(0, (), info)
 
 
-def timing(total_ms: float) -> Timing:
-    return Timing(5.0, 0.0, {'pose2d': total_ms}, total_ms)
+def timing(total_ms: float, budget_ms: float = 0.0) -> Timing:
+    return Timing(5.0, 0.0, {'pose2d': total_ms}, total_ms, budget_ms)
 
 
 def judge(health, about=ABOUT, **config):
     statuses = health.statuses(about, DiagnosticsConfig(**config))
     return {status.name.split(': ')[1]: status for status in statuses}
+
+
+def values(status):
+    return {item.key: item.value for item in status.values}
 
 
 @pytest.fixture
@@ -40,9 +46,9 @@ def test_all_is_well_when_images_flow(health):
         health.processed(timing(20), result(), 0)
     told = judge(health)
     assert [told[kind].level for kind in ('input', 'inference')] == [OK, OK]
-    values = {item.key: item.value for item in told['inference'].values}
-    assert values['pose2d_ms p95'] == values['total_ms p50'] == '20.0'
-    assert values['fps'] == '5.0'
+    facts = values(told['inference'])
+    assert facts['pose2d_ms p95'] == facts['total_ms p50'] == '20.0'
+    assert facts['fps'] == '5.0'
 
 
 @pytest.mark.parametrize(('total_ms', 'level'), [(20, OK), (400, WARN), (2000, ERROR)])
@@ -80,20 +86,68 @@ def test_troubles_pass(health, monkeypatch):
     health.rejected('bad')
     health.failed('bad')
     now = time.monotonic() + 2.5
-    health.last_image = now
+    health.last_image = health.last_result = now
     monkeypatch.setattr(time, 'monotonic', lambda: now)
     told = judge(health)
     assert (told['input'].level, told['inference'].level) == (OK, OK)
-    assert {item.key: item.value for item in told['input'].values}['last error'] == 'bad'
+    assert values(told['input'])['last error'] == 'bad'
 
 
 def test_no_calibration_is_a_warning_on_both_sides(health):
-    from dataclasses import replace
-
     health.processed(timing(20), result('NO_CAMERA_INFO'), 0)
     told = judge(health, replace(ABOUT, camera_problem='camera_info is all zero'))
     assert (told['input'].level, told['inference'].level) == (WARN, WARN)
     assert 'NO_CAMERA_INFO' in told['inference'].message
+
+
+@pytest.mark.parametrize(('budget_ms', 'level'), [(0, OK), (100, OK), (15, WARN)])
+def test_a_budget_that_is_not_held_is_a_warning_and_every_miss_is_counted(
+    health, budget_ms, level
+):
+    for _ in range(50):
+        health.processed(timing(20, budget_ms), result(), 0)
+    told = judge(health)['inference']
+    assert told.level == level
+    assert values(told)['budget misses'] == ('50' if level == WARN else '0')
+
+
+def test_less_effort_under_a_budget_is_no_trouble(health):
+    health.processed(timing(20), result('BUDGET'), 0)
+    assert judge(health)['inference'].level == OK
+    health.processed(timing(20), result('BUDGET', 'PEOPLE_CUT'), 0)
+    told = judge(health)['inference']
+    assert (told.level, told.message) == (WARN, 'degraded: PEOPLE_CUT')
+
+
+def test_without_images_the_facts_about_inference_are_stale(health):
+    health.processed(timing(20), result(), 0)
+    health.last_image -= 3
+    health.last_result -= 3
+    told = judge(health)['inference']
+    assert (told.level, told.message) == (STALE, 'no image was processed for 3.0 s')
+
+
+def test_images_that_come_but_are_not_processed_are_an_error(health):
+    health.last_result -= 30
+    told = judge(health)['inference']
+    assert told.level == ERROR
+    assert told.message.startswith('images come, but none was processed for')
+
+
+def test_a_slow_device_may_take_its_time_without_being_called_stuck(health):
+    health.last_result = time.monotonic() - 8
+    assert judge(health, error_ms=10000.0)['inference'].level == OK
+
+
+def test_memory_is_told(health):
+    facts = values(judge(health)['inference'])
+    assert 0 < int(facts['memory_mb']) <= int(facts['memory_peak_mb']) + 1
+    assert int(facts['gpu_memory_mb']) >= 0
+
+
+def test_silence_is_told_within_two_seconds_and_its_end_within_one():
+    assert DiagnosticsConfig().silent_s + DIAGNOSTICS_PERIOD_S < 2
+    assert DIAGNOSTICS_PERIOD_S < 1
 
 
 def test_images_without_a_frame_are_a_warning(health):
@@ -112,3 +166,32 @@ def test_the_graph_tells_inactive_silent_and_well(graph):
     wait_for(lambda: g.node._cameras._info)
     g.bystander.show()
     assert g.wait_for_level('input', OK) == 'running'
+
+
+@pytest.mark.ros
+def test_the_graph_tells_every_level_of_the_inference(graph):
+    settings = {'diagnostics.warn_ms': 60000.0, 'diagnostics.error_ms': 60000.0}
+    g = graph(settings=settings).bring_up()
+    g.bystander.show()
+    assert 'NO_CAMERA_INFO' in g.wait_for_level('inference', WARN)
+    g.bystander.calibrate()
+    wait_for(lambda: g.node._cameras._info)
+    g.bystander.show()
+    assert g.wait_for_level('inference', OK) == 'running'
+    g.pipeline.failures = 1
+    g.bystander.show()
+    assert 'told to fail' in g.wait_for_level('inference', ERROR)
+    g.node._health.since = g.node._health.last_result = 0.0
+    assert 'no image was processed' in g.wait_for_level('inference', STALE)
+
+
+@pytest.mark.ros
+def test_a_camera_that_falls_silent_is_told_and_so_is_its_return(graph):
+    g = graph().bring_up()
+    g.bystander.calibrate()
+    wait_for(lambda: g.node._cameras._info)
+    g.bystander.show()
+    assert 'no image for' in g.wait_for_level('input', ERROR)
+    camera = g.bystander.create_timer(0.1, g.bystander.show)
+    assert g.wait_for_level('input', OK) == 'running'
+    camera.cancel()

@@ -1,4 +1,4 @@
-"""The node in a real graph: images in, people out, through all states of its life."""
+"""The node in a real graph: images in, people out."""
 
 import time
 
@@ -6,13 +6,11 @@ from bystander import HEIGHT, wait_for, WIDTH
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.msg import InferenceInfo, Skeleton
 from diffpose_ros.ros.timing import Timing
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from standin_pipeline import J, person, StandInPipeline
+from standin_pipeline import J, person
 
 pytestmark = pytest.mark.ros
 ERROR = b'\x02'
@@ -211,83 +209,22 @@ def test_stale_images_are_dropped_when_a_limit_is_set(graph):
     assert msg.header.stamp.sec == int(now_s)
 
 
-def test_deactivation_clears_the_scene_and_keeps_the_networks(graph):
-    g = graph().bring_up()
-    skeletons, markers = g.listen('skeletons'), g.listen('markers')
-    g.bystander.show()
-    wait_for(lambda: skeletons and markers)
-    drawn = {(m.ns, m.id) for m in markers[0].markers}
-    pipeline = g.pipeline
-    g.node.trigger_deactivate()
-    wait_for(lambda: len(skeletons) == 2 and len(markers) == 2)
-    assert list(skeletons[1].skeletons) == []
-    assert {(m.ns, m.id) for m in markers[1].markers} == drawn
-    assert {m.action for m in markers[1].markers} == {2}
-    assert not g.bystander.images.get_subscription_count()
-    assert g.pipeline is pipeline
-    g.node.trigger_activate()
-    wait_for(g.bystander.images.get_subscription_count)
-    g.bystander.show(stamp_s=7)
-    assert wait_for(lambda: [m for m in skeletons if m.header.stamp.sec == 7])
-
-
-def test_cleanup_drops_the_networks_and_the_node_can_be_configured_again(graph):
-    g = graph().bring_up()
-    g.node.trigger_deactivate()
-    g.node.trigger_cleanup()
-    assert (g.pipeline, g.state) == (None, 'unconfigured')
-    g.bring_up()
-    skeletons = g.listen('skeletons')
-    g.bystander.show()
-    assert wait_for(lambda: skeletons)
-
-
-@pytest.mark.parametrize('error', [ValueError, FileNotFoundError, RuntimeError, MemoryError])
-def test_a_failed_configuration_can_be_repeated(graph, error):
-    attempts = []
-
-    def make_pipeline(config):
-        attempts.append(config)
-        if len(attempts) == 1:
-            raise error('no such model')
-        return StandInPipeline(config)
-
-    g = graph(make_pipeline)
-    g.node.trigger_configure()
-    assert g.state == 'unconfigured'
-    g.bring_up()
-    assert len(attempts) == 2
-
-
-def test_configuration_runs_the_networks_once(graph):
-    assert graph().bring_up().pipeline.warm
-
-
-def test_shutdown_while_active_ends_in_order(graph):
-    g = graph().bring_up()
-    g.node.trigger_shutdown()
-    assert (g.state, g.pipeline) == ('finalized', None)
-
-
-def test_a_transition_that_the_state_forbids_is_refused_and_the_node_lives(graph):
-    g = graph()
-    client = g.bystander.create_client(ChangeState, '/diffpose/change_state')
-    assert client.wait_for_service(10)
-    request = ChangeState.Request()
-    request.transition.id = Transition.TRANSITION_ACTIVATE
-    refused = client.call_async(request)
-    wait_for(refused.done)
-    assert not refused.result().success
-    request.transition.id = Transition.TRANSITION_CONFIGURE
-    done = client.call_async(request)
-    wait_for(done.done)
-    assert done.result().success
-
-
 def test_dynamic_settings_hold_from_the_next_image_on(graph):
     g = graph().bring_up()
     skeletons = g.listen('skeletons')
     g.node.set_parameters([Parameter('inference.steps', value=4)])
+    g.bystander.show()
+    (msg,) = wait_for(lambda: skeletons)
+    assert msg.inference.steps_2d == 4
+
+
+def test_settings_changed_before_activation_hold_as_well(graph):
+    g = graph()
+    g.node.trigger_configure()
+    g.node.set_parameters([Parameter('inference.steps', value=4)])
+    g.node.trigger_activate()
+    wait_for(g.bystander.images.get_subscription_count)
+    skeletons = g.listen('skeletons')
     g.bystander.show()
     (msg,) = wait_for(lambda: skeletons)
     assert msg.inference.steps_2d == 4

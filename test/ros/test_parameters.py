@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 
-from bystander import wait_for
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.ros.parameters import build, leaves
@@ -87,12 +86,9 @@ def test_a_wrong_value_is_refused_with_a_reason_and_changes_nothing(graph, name,
 
 def test_the_same_holds_over_the_service(graph):
     g = graph()
-    client = g.bystander.create_client(SetParameters, '/diffpose/set_parameters')
-    assert client.wait_for_service(10)
     wanted = [Parameter('inference.steps', value=n).to_parameter_msg() for n in (3, 1000)]
-    done = client.call_async(SetParameters.Request(parameters=wanted))
-    wait_for(done.done)
-    assert [result.successful for result in done.result().results] == [True, False]
+    answer = g.call(SetParameters, 'set_parameters', parameters=wanted)
+    assert [result.successful for result in answer.results] == [True, False]
     assert g.node._settings.pipeline.inference.steps == 3
 
 

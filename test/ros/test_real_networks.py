@@ -1,6 +1,7 @@
 """The node with its real networks, where their checkpoints are installed."""
 
 from itertools import islice
+import re
 
 from bystander import rgb_message, wait_for
 from diffpose_ros.core.checkpoint import find_checkpoint
@@ -13,6 +14,7 @@ from diffpose_ros.ros.player import camera_info
 import numpy as np
 import pytest
 from std_msgs.msg import Header
+from std_srvs.srv import Trigger
 
 pytestmark = pytest.mark.ros
 
@@ -43,6 +45,30 @@ def test_an_empty_scene_is_answered(real_graph):
     (msg,) = wait_for(lambda: skeletons, 60)
     assert (msg.header.stamp.sec, msg.image_width) == (3, 640)
     assert '@' in msg.inference.model_id
+
+
+def test_a_self_test_runs_every_network(real_graph):
+    answer = real_graph.call(Trigger, 'self_test')
+    assert answer.success
+    times = re.findall(r'(\w+) ([\d.]+) ms', answer.message)
+    assert [stage for stage, _ in times] == ['detect', 'pose2d', 'lift3d']
+    assert all(float(ms) > 0 for _, ms in times)
+
+
+def test_a_recording_that_starts_over_is_followed_anew(real_graph):
+    skeletons = real_graph.listen('skeletons')
+    clip = list(islice(VideoReader(find_shared('demo/walk.mp4')), 20, 26))
+    for n, (time_s, pixels) in enumerate([*clip, *clip], start=1):
+        real_graph.bystander.show(rgb_message(pixels), stamp_s=time_s)
+        wait_for(lambda n=n: len(skeletons) == n, 60)
+    first, again = skeletons[: len(clip)], skeletons[len(clip) :]
+    before = {s.track_id for s in first[-1].skeletons}
+    ended = {s.track_id for s in again[0].skeletons if s.track_state == Skeleton.TERMINATED}
+    after = {s.track_id for s in again[-1].skeletons}
+    assert before
+    assert before <= ended
+    assert after
+    assert not before & after
 
 
 def test_a_person_is_found_and_every_number_is_sound(real_graph):

@@ -1,0 +1,136 @@
+"""The life of the node: every state can be left and entered again, whatever goes wrong."""
+
+import weakref
+
+from bystander import wait_for
+from diffpose_ros.ros import node as node_module
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+import pytest
+from standin_pipeline import StandInPipeline
+
+pytestmark = pytest.mark.ros
+
+
+def test_deactivation_clears_the_scene_and_keeps_the_networks(graph):
+    g = graph().bring_up()
+    skeletons, markers = g.listen('skeletons'), g.listen('markers')
+    g.bystander.show()
+    wait_for(lambda: skeletons and markers)
+    drawn = {(m.ns, m.id) for m in markers[0].markers}
+    pipeline = g.pipeline
+    g.node.trigger_deactivate()
+    wait_for(lambda: len(skeletons) == 2 and len(markers) == 2)
+    assert list(skeletons[1].skeletons) == []
+    assert {(m.ns, m.id) for m in markers[1].markers} == drawn
+    assert {m.action for m in markers[1].markers} == {2}
+    assert not g.bystander.images.get_subscription_count()
+    assert g.pipeline is pipeline
+    g.node.trigger_activate()
+    wait_for(g.bystander.images.get_subscription_count)
+    g.bystander.show(stamp_s=7)
+    assert wait_for(lambda: [m for m in skeletons if m.header.stamp.sec == 7])
+
+
+def test_cleanup_drops_the_networks_and_the_node_can_be_configured_again(graph):
+    g = graph().bring_up()
+    g.node.trigger_deactivate()
+    g.node.trigger_cleanup()
+    assert (g.pipeline, g.state) == (None, 'unconfigured')
+    g.bring_up()
+    skeletons = g.listen('skeletons')
+    g.bystander.show()
+    assert wait_for(lambda: skeletons)
+
+
+@pytest.mark.parametrize('error', [ValueError, FileNotFoundError, RuntimeError, MemoryError])
+def test_a_failed_configuration_can_be_repeated(graph, error):
+    attempts = []
+
+    def make_pipeline(config):
+        attempts.append(config)
+        if len(attempts) == 1:
+            raise error('no such model')
+        return StandInPipeline(config)
+
+    g = graph(make_pipeline)
+    g.node.trigger_configure()
+    assert g.state == 'unconfigured'
+    g.bring_up()
+    assert len(attempts) == 2
+
+
+def test_configuration_runs_the_networks_once(graph):
+    assert graph().bring_up().pipeline.warm
+
+
+def test_shutdown_while_active_ends_in_order(graph):
+    g = graph().bring_up()
+    g.node.trigger_shutdown()
+    assert (g.state, g.pipeline) == ('finalized', None)
+
+
+def test_a_transition_that_the_state_forbids_is_refused_and_the_node_lives(graph):
+    g = graph()
+    for transition, allowed in (('ACTIVATE', False), ('CONFIGURE', True)):
+        wanted = Transition(id=getattr(Transition, f'TRANSITION_{transition}'))
+        answer = g.call(ChangeState, 'change_state', transition=wanted)
+        assert answer.success is allowed
+
+
+def test_cleanup_leaves_nothing_that_holds_the_networks(graph):
+    g = graph().bring_up()
+    timing = g.listen('timing')
+    g.bystander.show()
+    wait_for(lambda: timing)
+    networks = weakref.ref(g.pipeline)
+    g.node.trigger_deactivate()
+    g.node.trigger_cleanup()
+    assert networks() is None
+
+
+def test_networks_that_answer_nonsense_are_not_taken_into_service(graph, capfd):
+    def make_pipeline(config):
+        pipeline = StandInPipeline(config)
+        pipeline.failures = 1
+        return pipeline
+
+    g = graph(make_pipeline)
+    g.node.bring_up()
+    assert g.state == 'unconfigured'
+    assert 'not finite' in capfd.readouterr().err
+
+
+def break_activation(g, monkeypatch):
+    g.node.trigger_configure()
+    monkeypatch.setattr(node_module, 'NewestWorker', None)
+    g.node.trigger_activate()
+    monkeypatch.undo()
+
+
+def break_deactivation(g, monkeypatch):
+    g.bring_up()
+    monkeypatch.setattr(g.pipeline, 'reset', None)
+    g.node.trigger_deactivate()
+
+
+def hang_in_deactivation(g, monkeypatch):
+    monkeypatch.setattr(node_module, 'STOP_TIMEOUT_S', 0.1)
+    pipeline = g.bring_up().pipeline
+    pipeline.go.clear()
+    g.bystander.show()
+    wait_for(lambda: pipeline.frames)
+    g.node.trigger_deactivate()
+    pipeline.go.set()
+
+
+@pytest.mark.parametrize('break_it', [break_activation, break_deactivation, hang_in_deactivation])
+def test_after_a_transition_that_breaks_the_node_can_be_configured_again(
+    graph, monkeypatch, break_it
+):
+    g = graph()
+    break_it(g, monkeypatch)
+    assert (g.state, g.pipeline) == ('unconfigured', None)
+    skeletons = g.bring_up().listen('skeletons')
+    g.bystander.show()
+    assert wait_for(lambda: skeletons)
