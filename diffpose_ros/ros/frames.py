@@ -7,14 +7,15 @@ import traceback
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.diagnostics import Health
 from diffpose_ros.ros.images import CameraSource, Rgb, to_rgb
 from diffpose_ros.ros.outputs import Outputs
 from diffpose_ros.ros.parameters import Parameters
+from diffpose_ros.ros.settings import REPEAT_S
 from diffpose_ros.ros.worker import Arrival
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
-REPEAT_S = 10.0  # the same trouble is told again after so long
 PATIENCE_S = 1.0  # so long camera_info may come after the first image
 
 
@@ -26,6 +27,7 @@ class FrameWork:
         pipeline: PosePipeline,
         parameters: Parameters,
         cameras: CameraSource,
+        companions: Companions,
         outputs: Outputs,
         health: Health,
         logger: RcutilsLogger,
@@ -34,6 +36,7 @@ class FrameWork:
         self._parameters = parameters
         self._config = parameters.pipeline
         self._cameras = cameras
+        self._companions = companions
         self._outputs = outputs
         self._health = health
         self._logger = logger
@@ -89,14 +92,18 @@ class FrameWork:
         camera = self._cameras.camera(size, settings.rectified)
         self._complain(self._cameras.problem)
         stamp_ns = header.stamp.sec * NANOSECONDS + header.stamp.nanosec
-        result = self._pipeline.step(Frame(image, stamp_ns, camera), timing.stage)
+        with timing.stage('queue'):
+            depth = self._companions.depth(header, size)
+            boxes = self._companions.boxes(header)
+        frame = Frame(image, stamp_ns, camera, depth, boxes)
+        result = self._pipeline.step(frame, timing.stage)
         result, self._lost = replace(result, lost=self._lost + result.lost), ()
         with timing.stage('publish'):
-            self._outputs.people(result, arrival, size, settings)
+            published = self._outputs.people(result, arrival, size, settings)
         timing.finish()
         dropped, self._last_seq = arrival.seq - self._last_seq - 1, arrival.seq
         self._outputs.timing(arrival, dropped)
-        self._health.processed(timing, result, dropped)
+        self._health.processed(timing, published, dropped)
         self._outputs.overlay(image, result, header)
 
     def _complain(self, problem: str) -> None:
