@@ -85,7 +85,8 @@ class TargetFrame:
         if self._buffer.can_transform(self._frame, camera, stamp):
             return False
         try:
-            return self._buffer.get_latest_common_time(self._frame, camera) < stamp
+            latest = self._buffer.get_latest_common_time(self._frame, camera)
+            return latest.nanoseconds < stamp.nanoseconds
         except (self._error, ValueError):
             return False
 
