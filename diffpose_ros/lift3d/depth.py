@@ -2,10 +2,11 @@
 What a depth image tells about the place and the size of a person.
 
 Each torso joint that is seen gives one distance: that of the surface, and the joint lies behind
-it. The distances agree, unless something stands in front of some joints or the ray misses the
-body. So the distance wins on which most joints agree and which suits a human body; when none does
-better than calling all of them outliers, the image tells nothing. What wins corrects root and
-size together, because a body that is nearer than its picture tells is smaller than assumed.
+it, in a torso whose cross-section is taken for an ellipse. The distances agree, unless something
+stands in front of some joints or the ray misses the body. So the distance wins on which most
+joints agree and which suits a human body; when none does better than calling all of them
+outliers, the image tells nothing. What wins corrects root and size together, because a body that
+is nearer than its picture tells is smaller than assumed.
 """
 
 from diffpose_ros.core.skeleton import H36M_17
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 TORSO = H36M_17.index('hip', 'r_hip', 'l_hip', 'spine', 'thorax', 'l_shoulder', 'r_shoulder')
-SURFACE_M = 0.1  # from the skin to the joint along the ray: about half a torso
-SURFACE_DEVIATION_M = 0.03
+MIDDLE = H36M_17.index('hip', 'hip', 'hip', 'spine', 'thorax', 'thorax', 'thorax')  # of each
+SIDES = H36M_17.index('l_hip', 'l_shoulder'), H36M_17.index('r_hip', 'r_shoulder')
+HALF_WIDTH_M, HALF_DEPTH_M = 0.2, 0.11  # of a torso
+SURFACE_DEVIATION_M = 0.03  # of the distance from skin to joint
 NOISE = 0.01  # deviation of a depth sensor, of the distance
 OUTLIER = 0.3  # share of joints whose ray ends elsewhere
 RANGE_M = 5.0  # outliers may lie anywhere in so much space
@@ -69,10 +72,11 @@ def refine(
     surface              (J,)       metres along the optical axis, NaN = unknown
     returns              root and size; None where the distances tell nothing
     """
-    joints = [j for j in TORSO if np.isfinite(surface[j])]
-    if not np.isfinite(placed.root).all() or len(joints) < 2:
+    known = np.isfinite(surface[TORSO])
+    if not np.isfinite(placed.root).all() or known.sum() < 2:
         return None
-    behind = SURFACE_M / np.linalg.norm(np.insert(rays[joints], 2, 1, axis=1), axis=1)
+    joints = np.array(TORSO)[known]
+    behind = behind_surface(relative, rays)[known]
     joint_z, relative_z = surface[joints] + behind, relative[joints, 2]
     sensor = (NOISE * surface[joints]) ** 2 + SURFACE_DEVIATION_M**2
     variance = sensor + relative_covariance[joints, 2, 2]
@@ -89,6 +93,27 @@ def refine(
         float(weight @ joint_z / total),
         1 / total + SURFACE_DEVIATION_M**2,  # the joints share a part of this error
     )
+
+
+def behind_surface(relative: Floats, rays: Floats) -> NDArray[np.float64]:
+    """
+    Return how much farther than its surface each torso joint is along the optical axis, metres.
+
+    The torso is an elliptic cylinder; a joint lies on its wide axis, and the ray enters before it.
+    """
+    left, right = SIDES
+    across = (relative[left] - relative[right]).sum(axis=0)
+    across = across / max(float(np.linalg.norm(across)), 1e-6)
+    sight = np.insert(rays[TORSO], 2, 1, axis=1)
+    length = np.linalg.norm(sight, axis=1)
+    x = -(sight @ across) / length  # of the step from the joint towards the camera: across
+    y = np.sqrt(np.maximum(1 - x**2, 0))  # and to the front or back
+    start = (relative[TORSO] - relative[MIDDLE]) @ across
+    start = np.clip(start, -0.9 * HALF_WIDTH_M, 0.9 * HALF_WIDTH_M)
+    a = (x / HALF_WIDTH_M) ** 2 + (y / HALF_DEPTH_M) ** 2
+    b = start * x / HALF_WIDTH_M**2
+    c = (start / HALF_WIDTH_M) ** 2 - 1
+    return (np.sqrt(b**2 - a * c) - b) / a / length
 
 
 def largest_agreement(

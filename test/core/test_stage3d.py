@@ -5,6 +5,7 @@ from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Box, JointState, Pose2D, ScaleSource
 from diffpose_ros.core.stage3d import joint_states, sight, Stage3D, turn
 from diffpose_ros.core.tracker import Track
+from diffpose_ros.lift3d.depth import behind_surface, TORSO
 from diffpose_ros.lift3d.lifter import LiftedPose
 import numpy as np
 import pytest
@@ -94,10 +95,11 @@ def test_without_calibration_the_pose_is_relative_to_the_hip_and_says_so():
 
 
 def depth_of(points, camera):
-    """Return a depth image with a patch around every joint, 10 cm before it, and a wall."""
+    """Return a depth image with a patch of skin before every torso joint, and a wall."""
+    skin = points[TORSO, 2] - behind_surface(points - points[0], points[:, :2] / points[:, 2:])
     depth = np.full((camera.height, camera.width), 8.0, np.float32)
-    for (x, y), z in zip(np.rint(camera.project(points)).astype(int), points[:, 2], strict=True):
-        depth[y - 10 : y + 11, x - 10 : x + 11] = z - 0.1
+    for (x, y), z in zip(np.rint(camera.project(points[TORSO])).astype(int), skin, strict=True):
+        depth[y - 10 : y + 11, x - 10 : x + 11] = z
     return depth
 
 
