@@ -33,7 +33,10 @@ PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES
 ARGUMENTS = {
     'image_topic': ('image', 'images of the camera; /compressed is added by image_transport'),
     'camera_info_topic': ('camera_info', 'calibration of the camera'),
-    'namespace': ('', 'namespace of the node, one per camera'),
+    'depth_topic': ('depth', 'depth registered to the image; taken with depth.enable:=true'),
+    'detections_topic': ('detections', 'people found by others; with detector.source:=topic'),
+    'namespace': ('', 'namespace of the node'),
+    'cameras': ('', 'names of several cameras, front,rear: a node in a namespace for each'),
     'node_name': ('diffpose', 'name of the node, and so of its topics'),
     'params_file': (str(find_shared('config/diffpose.yaml')), 'YAML file with parameters'),
     'use_sim_time': ('false', 'take the time from /clock: simulators and recordings'),
@@ -42,6 +45,7 @@ ARGUMENTS = {
     'rviz': ('false', 'start RViz 2 with the view of this package'),
     'camera_frame': ('camera_optical_frame', 'frame_id of the images; only rviz needs it'),
 }
+TOPICS = ('image', 'camera_info', 'depth', 'detections')
 VIEWED = ('markers', 'overlay')  # topics in config/diffpose.rviz
 SETTINGS = {
     name: (value, meta['description'])
@@ -74,29 +78,41 @@ def large_images() -> list[SetEnvironmentVariable]:
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Return the node, what brings it up, and RViz."""
+    """Return the nodes, what brings them up, and RViz."""
     settings = given_settings(context)
     autostart = settings.get('autostart', True)
     settings['autostart'] = False  # the events below do it, and the node must not as well
-    node = LifecycleNode(
+    entities: list[LaunchDescriptionEntity] = []
+    for namespace in namespaces(context):
+        node = pose_node(namespace, settings)
+        entities += [*(bring_up(node) if autostart else []), node, *view(namespace)]
+    return entities
+
+
+def namespaces(context: LaunchContext) -> list[str]:
+    """Return the namespace of every node: one per camera, or the only one."""
+    base = context.launch_configurations['namespace']
+    names = [name.strip() for name in context.launch_configurations['cameras'].split(',')]
+    return [f'{base}/{name}' if base else name for name in names if name] or [base]
+
+
+def pose_node(namespace: str, settings: dict[str, object]) -> LifecycleNode:
+    """Return one node; topics without a leading / lie in its namespace."""
+    return LifecycleNode(
         package='diffpose_ros',
         executable='diffpose',
         name=LaunchConfiguration('node_name'),
-        namespace=LaunchConfiguration('namespace'),
+        namespace=namespace,
         parameters=[LaunchConfiguration('params_file'), settings],
-        remappings=[
-            ('image', LaunchConfiguration('image_topic')),
-            ('camera_info', LaunchConfiguration('camera_info_topic')),
-        ],
+        remappings=[(topic, LaunchConfiguration(f'{topic}_topic')) for topic in TOPICS],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         respawn=LaunchConfiguration('respawn'),
         respawn_delay=2.0,
         output='screen',
     )
-    return [*(bring_up(node) if autostart else []), node, *view()]
 
 
-def view() -> list[Node]:
+def view(namespace: str) -> list[Node]:
     """Return RViz, and a frame in which z is up: in the camera's own, people would lie."""
     name = LaunchConfiguration('node_name')
     camera = LaunchConfiguration('camera_frame')
@@ -113,7 +129,7 @@ def view() -> list[Node]:
         Node(
             package='rviz2',
             executable='rviz2',
-            namespace=LaunchConfiguration('namespace'),
+            namespace=namespace,
             arguments=['-d', str(find_shared('config/diffpose.rviz')), '-f', upright],
             remappings=[(f'diffpose/{topic}', [name, f'/{topic}']) for topic in VIEWED],
             condition=wanted,

@@ -46,6 +46,12 @@ def check_setting(name: str, value: Any, meta: dict[str, Any]) -> None:
 class DetectorConfig(Checked):
     """How people are found."""
 
+    source: str = setting(
+        'embedded',
+        'embedded = our detector; topic = vision_msgs/Detection2DArray on detections; '
+        'full_frame = one person fills the image',
+        choices=('embedded', 'topic', 'full_frame'),
+    )
     model: str = setting('', 'checkpoint of the person detector; empty = the packaged one')
     score_threshold: float = setting(
         0.4, 'lowest score of a detection that may start a track', low=0, high=1, dynamic=True

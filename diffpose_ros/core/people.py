@@ -58,16 +58,21 @@ def check_finite(network: str, *answers: Floats) -> None:
 @dataclass(frozen=True)
 class Frame:
     """
-    One image with its time and camera.
+    One image with its time and camera, and what others know of it.
 
     image     (H, W, 3)  uint8, RGB
     stamp_ns  int        exposure time
     camera    Camera     None where the intrinsics are unknown
+    depth     (H, W)     float32, metres along the optical axis at each pixel of the image;
+                         0, NaN and Inf are invalid; None where there is no depth camera
+    boxes     Box        people found by another detector; None where it said nothing
     """
 
     image: NDArray[np.uint8]
     stamp_ns: int
     camera: Camera | None = None
+    depth: NDArray[np.float32] | None = None
+    boxes: tuple['Box', ...] | None = None
 
     def __post_init__(self) -> None:
         check_shape('image', self.image, (None, None, 3))
@@ -75,6 +80,8 @@ class Frame:
             raise ValueError(
                 f'image has {self.image.size} values of {self.image.dtype}; give 8-bit RGB'
             )
+        if self.depth is not None:
+            check_shape('depth', self.depth, self.image.shape[:2])
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,11 @@ class Box:
         low, high = points.min(axis=0), points.max(axis=0)
         (x, y), (width, height) = (low + high) / 2, high - low
         return cls(float(x), float(y), float(width), float(height), score)
+
+    @classmethod
+    def whole(cls, width: int, height: int) -> 'Box':
+        """Return the box of an entire image of that size in pixels."""
+        return cls((width - 1) / 2, (height - 1) / 2, float(width), float(height))
 
     @property
     def corners(self) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ A pipeline is pure given its frames, seed and configuration: it has no clock and
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG, Camera
@@ -15,7 +15,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
-from diffpose_ros.core.people import Frame, FrameResult, InferenceInfo, Person, Pose3D
+from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person, Pose3D
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import Stage2D
 from diffpose_ros.core.stage3d import Stage3D
@@ -85,8 +85,9 @@ class PosePipeline:
         """
         lost = self._advance(frame)
         with stage('detect'):
-            if self._tracker.wants_detection():
-                self._tracker.associate(self._detector.detect(frame.image), frame.stamp_ns)
+            boxes = self._find(frame)
+            if boxes is not None:
+                self._tracker.associate(boxes, frame.stamp_ns)
         with stage('pose2d'):
             poses = self._stage2d.estimate(
                 self._frames, self._tracker.tracks, self.config.inference
@@ -134,6 +135,16 @@ class PosePipeline:
         self._frames.append(frame)
         return lost + self._tracker.expire(frame.stamp_ns) + self._tracker.limit()
 
+    def _find(self, frame: Frame) -> Sequence[Box] | None:
+        """Return the boxes of people from where they are to come; None = carry on without."""
+        source = self.config.detector.source
+        if source == 'topic':
+            return frame.boxes
+        if source == 'full_frame':
+            height, width = frame.image.shape[:2]
+            return None if self._tracker.tracks else [Box.whole(width, height)]
+        return self._detector.detect(frame.image) if self._tracker.wants_detection() else None
+
     def _lift(self, frame: Frame) -> dict[str, Pose3D]:
         seen = [track for track in self._tracker.tracks if track.pose is not None]
         height, width = frame.image.shape[:2]
@@ -144,6 +155,7 @@ class PosePipeline:
             frame.stamp_ns,
             self.config,
             calibrated=frame.camera is not None,
+            depth=frame.depth,
         )
         return {track.track_id: body for track, body in zip(seen, bodies, strict=True)}
 

@@ -9,12 +9,14 @@ from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.tracker import Sighting, Track
+from diffpose_ros.lift3d.depth import refine, surface_depths, window_radius
 from diffpose_ros.lift3d.lifter import LiftedPose, PoseLifter
-from diffpose_ros.lift3d.placement import place
+from diffpose_ros.lift3d.placement import place, Placement
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+NOWHERE = Placement(np.zeros(3), np.full((3, 3), np.nan))
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,14 @@ class Stage3D:
         config: PipelineConfig,
         *,
         calibrated: bool,
+        depth: NDArray[np.float32] | None = None,
     ) -> list[Pose3D]:
-        """Take the tracks' newest 2D poses in; return their 3D poses, camera frame, metres."""
+        """
+        Take the tracks' newest 2D poses in; return their 3D poses, camera frame, metres.
+
+        calibrated  whether the camera is known; otherwise poses are relative to the hip
+        depth       (H, W) metres, of the same image; None = none
+        """
         if not tracks:
             return []
         for track in tracks:
@@ -65,7 +73,7 @@ class Stage3D:
         windows = [self._window(track) for track in tracks]
         lifted = self._run(windows, config.inference)
         return [
-            self._finish(track, window, pose, camera, config.joint_threshold, calibrated)
+            self._finish(track, window, pose, camera, config.joint_threshold, calibrated, depth)
             for track, window, pose in zip(tracks, windows, split(lifted), strict=True)
         ]
 
@@ -126,32 +134,58 @@ class Stage3D:
         camera: Camera,
         threshold: float,
         calibrated: bool,
+        depth: NDArray[np.float32] | None,
     ) -> Pose3D:
         assert track.pose is not None
-        key = self._lifter.past
-        root, root_covariance = np.zeros(3), np.full((3, 3), np.nan)
-        covariance = pose.covariance[0]
-        if calibrated:
-            placed = place(
-                pose.mean[0],
-                covariance,
-                window.rays[key],
-                window.covariance[key],
-                window.score[key],
-            )
-            root, root_covariance = placed.root, placed.covariance
-            covariance = covariance + root_covariance
         R = window.rotation.T  # back into the camera
-        hypotheses = (pose.hypotheses[0] + root) @ R.T
+        relative, covariance = pose.mean[0] @ R.T, R @ pose.covariance[0] @ R.T
+        states = joint_states(track.pose, camera, threshold)
+        placed, source = NOWHERE, ScaleSource.NONE
+        if calibrated:
+            placed, source = self._place(window, pose).turned(R), ScaleSource.BODY_PRIOR
+        if calibrated and depth is not None:
+            seen = states == JointState.MEASURED
+            measured = measure(placed, relative, covariance, track, seen, camera, depth)
+            if measured is not None:
+                placed, source = measured, ScaleSource.DEPTH
+        hypotheses = placed.size * pose.hypotheses[0] @ R.T + placed.root
+        covariance = placed.size**2 * covariance
         return Pose3D(
-            (pose.mean[0] + root) @ R.T,
-            R @ covariance @ R.T,
-            R @ root_covariance @ R.T,
+            placed.size * relative + placed.root,
+            covariance + placed.covariance if calibrated else covariance,
+            placed.covariance,
             hypotheses,
             np.full(len(hypotheses), 1 / len(hypotheses)),
-            joint_states(track.pose, camera, threshold),
-            ScaleSource.BODY_PRIOR if calibrated else ScaleSource.NONE,
+            states,
+            source,
         )
+
+    def _place(self, window: LiftWindow, pose: LiftedPose) -> Placement:
+        key = self._lifter.past
+        return place(
+            pose.mean[0],
+            pose.covariance[0],
+            window.rays[key],
+            window.covariance[key],
+            window.score[key],
+        )
+
+
+def measure(
+    placed: Placement,
+    relative: Floats,
+    covariance: Floats,
+    track: Track,
+    seen: NDArray[np.bool_],
+    camera: Camera,
+    depth: NDArray[np.float32],
+) -> Placement | None:
+    """Correct a placement by a depth image, camera frame; None where that tells nothing."""
+    if track.pose is None or not np.isfinite(placed.root).all():
+        return None
+    radius = window_radius(float(camera.K[0, 0]), float(placed.root[2]))
+    surface = surface_depths(depth, track.pose.xy, seen, radius)
+    return refine(placed, relative, covariance, track.sightings[-1].rays, surface)
 
 
 def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:

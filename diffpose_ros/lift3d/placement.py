@@ -29,10 +29,16 @@ class Placement:
 
     root        (3,)    metres
     covariance  (3, 3)  metres squared
+    size        what the relative pose is to be multiplied by
     """
 
     root: Floats
     covariance: Floats
+    size: float = 1.0
+
+    def turned(self, R: Floats) -> 'Placement':
+        """Return the same place in a frame rotated by R (3, 3)."""
+        return Placement(R @ self.root, R @ self.covariance @ R.T, self.size)
 
 
 def place(

@@ -1,6 +1,8 @@
 """What may be missing or different from one ROS installation to the next, and what stands in."""
 
 from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,18 @@ def image_converter() -> tuple[str, ToRgb]:
 
 
 IMAGE_CONVERTER, image_to_rgb = image_converter()
+
+
+def optional(module: str, setting: str) -> ModuleType:
+    """Import what only some settings need; ValueError says what to do where it is missing."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.split('.')[0].replace('_', '-')
+        raise ValueError(
+            f'{setting} needs {module}, which cannot be imported ({error}); install '
+            f'ros-$ROS_DISTRO-{package}, or leave that setting at its default'
+        ) from error
 
 
 def refuse_invalid_transitions(node: LifecycleNode) -> None:

@@ -55,19 +55,21 @@ def skeleton_array(
     size: tuple[int, int],
     frame_seq: int,
     hypotheses: bool,
+    camera_frame: str = '',
 ) -> SkeletonArray:
     """
     Return the people of one image; those lost with it come once more, as TERMINATED.
 
-    header  of the image
-    size    (width, height) of the image in pixels
+    header        stamp of the image, frame of the 3D values
+    size          (width, height) of the image in pixels
+    camera_frame  optical frame of the image; '' = that of the header
     """
     J = len(joints.joints)
     people = [skeleton(person, J, hypotheses) for person in result.people]
     lost = [blank(track_id, TrackState.TERMINATED, J) for track_id in result.lost]
     return SkeletonArray(
         header=header,
-        camera_frame_id=header.frame_id,
+        camera_frame_id=camera_frame or header.frame_id,
         image_width=size[0],
         image_height=size[1],
         skeleton_id=joints.name,

@@ -8,15 +8,16 @@ from diffpose_ros.core.budget import BudgetController, with_cuts
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import Frame, FrameResult
 from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.diagnostics import Health
 from diffpose_ros.ros.images import CameraSource, Rgb, to_rgb
 from diffpose_ros.ros.outputs import Outputs
 from diffpose_ros.ros.parameters import Parameters
+from diffpose_ros.ros.settings import REPEAT_S
 from diffpose_ros.ros.timing import Timing
 from diffpose_ros.ros.worker import Arrival
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
-REPEAT_S = 10.0  # the same trouble is told again after so long
 PATIENCE_S = 1.0  # so long camera_info may come after the first image
 
 
@@ -28,6 +29,7 @@ class FrameWork:
         pipeline: PosePipeline,
         parameters: Parameters,
         cameras: CameraSource,
+        companions: Companions,
         outputs: Outputs,
         health: Health,
         logger: RcutilsLogger,
@@ -35,6 +37,7 @@ class FrameWork:
         self._pipeline = pipeline
         self._parameters = parameters
         self._cameras = cameras
+        self._companions = companions
         self._outputs = outputs
         self._health = health
         self._logger = logger
@@ -107,14 +110,17 @@ class FrameWork:
         camera = self._cameras.camera(size, settings.rectified)
         self._complain(self._cameras.problem)
         stamp_ns = header.stamp.sec * NANOSECONDS + header.stamp.nanosec
-        result = self._step(Frame(image, stamp_ns, camera), timing)
+        with timing.stage('queue'):
+            depth = self._companions.depth(header, size)
+            boxes = self._companions.boxes(header)
+        result = self._step(Frame(image, stamp_ns, camera, depth, boxes), timing)
         with timing.stage('publish'):
-            self._outputs.people(result, arrival, size, settings)
+            published = self._outputs.people(result, arrival, size, settings)
         timing.finish()
         self._budget.learn(result, timing.stages_ms, timing.total_ms)
         dropped, self._last_seq = arrival.seq - self._last_seq - 1, arrival.seq
         self._outputs.timing(arrival, dropped)
-        self._health.processed(timing, result, dropped)
+        self._health.processed(timing, published, dropped)
         self._outputs.overlay(image, result, header)
 
     def _step(self, frame: Frame, timing: Timing) -> FrameResult:

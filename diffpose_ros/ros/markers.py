@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from diffpose_ros.core.people import JointState, Person, Pose3D, ScaleSource
+from diffpose_ros.core.rigid import UP
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.ros.convert import duration
 from diffpose_ros.ros.ellipsoids import spheres, SphereWriter
@@ -69,10 +70,16 @@ class MarkerBoard:
         self._shown: set[tuple[str, int]] = set()
         self._writer = SphereWriter(SIGMA)
 
-    def draw(self, people: Iterable[Person], header: Header, config: MarkersConfig) -> bytes:
-        """Return the serialized MarkerArray that shows these people and nobody else."""
+    def draw(
+        self,
+        people: Iterable[Person],
+        header: Header,
+        config: MarkersConfig,
+        up: NDArray[np.float64] = UP,
+    ) -> bytes:
+        """Return the serialized MarkerArray that shows these people; up (3,) in their frame."""
         bodies = self._bodies(people)
-        markers = [marker for body in bodies for marker in self._draw_body(body, config)]
+        markers = [marker for body in bodies for marker in self._draw_body(body, config, up)]
         ids, forms, colors = self._uncertainty(bodies, config.sigma)
         shown = {(m.ns, m.id) for m in markers} | {(SIGMA, i) for i in ids.tolist()}
         markers += deletions(self._shown - shown)
@@ -104,7 +111,9 @@ class MarkerBoard:
         self._numbers = {track_id: self._numbers[track_id] for track_id in poses}
         return [Body(self._numbers[track_id], track_id, pose) for track_id, pose in poses.items()]
 
-    def _draw_body(self, body: Body, config: MarkersConfig) -> Iterator[Marker]:
+    def _draw_body(
+        self, body: Body, config: MarkersConfig, up: NDArray[np.float64]
+    ) -> Iterator[Marker]:
         if not body.known.any():
             return
         points = [Point(x=x, y=y, z=z) for x, y, z in body.pose.xyz.tolist()]
@@ -113,7 +122,7 @@ class MarkerBoard:
         edges = self._edges[body.known[self._edges].all(axis=1)]
         if len(edges):
             yield _list(Marker.LINE_LIST, BONES, body, BONE_WIDTH_M, edges.ravel(), points)
-        yield _label(body)
+        yield _label(body, up)
         if config.hypotheses and len(body.pose.hypotheses) and len(edges):
             yield _hypotheses(body, edges)
 
@@ -165,13 +174,13 @@ def _hypotheses(body: Body, edges: NDArray) -> Marker:
     return marker
 
 
-def _label(body: Body) -> Marker:
-    """Return the id above the highest joint; y points down in a camera."""
+def _label(body: Body, up: NDArray[np.float64]) -> Marker:
+    """Return the id above the highest joint."""
     marker = _marker(Marker.TEXT_VIEW_FACING, LABEL, body, LABEL_SIZE_M, _rgba((1, 1, 1), SURE))
     marker.text = body.track_id
     known = body.pose.xyz[body.known]
-    x, y, z = known[known[:, 1].argmin()].tolist()
-    marker.pose.position = Point(x=x, y=y - LABEL_ABOVE_M, z=z)
+    x, y, z = (known[(known @ up).argmax()] + LABEL_ABOVE_M * up).tolist()
+    marker.pose.position = Point(x=x, y=y, z=z)
     return marker
 
 

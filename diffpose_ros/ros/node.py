@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.ros import topics
+from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.compat import IMAGE_CONVERTER, refuse_invalid_transitions
 from diffpose_ros.ros.diagnostics import Health, Situation
 from diffpose_ros.ros.frames import FrameWork
@@ -74,6 +75,7 @@ class DiffposeNode(LifecycleNode):
         self._worker: NewestWorker | None = None
         self._inputs: list[Subscription] = []
         self._cameras = CameraSource()
+        self._companions: Companions | None = None
         self._health = Health()
         self._seq = 0
         self._diagnostics = self.create_publisher(
@@ -86,9 +88,10 @@ class DiffposeNode(LifecycleNode):
     @told
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the networks, run them once, announce the topics."""
+        self._companions = Companions(self._settings, self.get_logger())
         pipeline = self._make_pipeline(self._settings.pipeline)
         pipeline.warm_up()
-        self._outputs = Outputs(self, pipeline.skeleton)
+        self._outputs = Outputs(self, pipeline.skeleton, self._settings.node)
         self._pipeline = pipeline
         self.get_logger().info(
             f'configured: {pipeline.model_id} on {pipeline.device}, images by {IMAGE_CONVERTER}'
@@ -103,6 +106,7 @@ class DiffposeNode(LifecycleNode):
             self._pipeline,
             self._settings,
             self._cameras,
+            self._companions,
             self._outputs,
             self._health,
             self.get_logger(),
@@ -110,6 +114,8 @@ class DiffposeNode(LifecycleNode):
         self._worker = NewestWorker(self._work)
         self._seq = 0
         kind = CompressedImage if self._compressed else Image
+        for companion in self._companions.inputs:
+            self._listen(*companion)
         self._listen(CameraInfo, topics.CAMERA_INFO, self._cameras.update)
         self._listen(kind, self._image_topic, self._on_image)
         return SUCCESS
@@ -209,7 +215,7 @@ class DiffposeNode(LifecycleNode):
     def _release(self) -> None:
         if self._outputs is not None:
             self._outputs.destroy()
-        self._outputs = self._pipeline = None
+        self._outputs = self._pipeline = self._companions = None
         gc.collect()
         torch.cuda.empty_cache()
 

@@ -6,7 +6,9 @@ from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.draw import draw_overlay
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.convert import frame_timing, rgb_image, skeleton_array, skeleton_info
+from diffpose_ros.ros.frames_tf import BodyFrames, Scene, TargetFrame
 from diffpose_ros.ros.markers import MarkerBoard
+from diffpose_ros.ros.points import point_cloud
 from diffpose_ros.ros.settings import NodeConfig
 from diffpose_ros.ros.worker import Arrival
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
@@ -22,14 +24,17 @@ from visualization_msgs.msg import MarkerArray
 class Outputs:
     """The publishers of a configured node."""
 
-    def __init__(self, node: Node, skeleton: Skeleton) -> None:
+    def __init__(self, node: Node, skeleton: Skeleton, config: NodeConfig) -> None:
         self._node = node
         self._skeleton = skeleton
+        self._target = TargetFrame(node, config.target_frame)
+        self._bodies = BodyFrames(node) if config.publish_tf else None
         self._board = MarkerBoard(skeleton)
-        self._header: Header | None = None  # of the last image
+        self._scene: Scene | None = None  # the last
         self._publishers: list[Publisher] = []
         self._skeletons = self._publisher(SkeletonArray, topics.SKELETONS, topics.results())
         self._markers = self._publisher(MarkerArray, topics.MARKERS, topics.results())
+        self._points = self._publisher(PointCloud2, topics.POINTS, topics.results())
         self._timing = self._publisher(FrameTiming, topics.TIMING, topics.results(10))
         self._overlay = self._publisher(Image, topics.OVERLAY, topics.results(1))
         self._info = self._publisher(SkeletonInfo, topics.SKELETON_INFO, topics.latched())
@@ -37,16 +42,28 @@ class Outputs:
 
     def people(
         self, result: FrameResult, arrival: Arrival, size: tuple[int, int], config: NodeConfig
-    ) -> None:
-        """Publish skeletons and, for who listens, markers; size is (width, height)."""
-        header = self._header = arrival.msg.header
+    ) -> FrameResult:
+        """
+        Publish skeletons and frames and, for who listens, markers and points.
+
+        size     (width, height) of the image in pixels
+        returns  the result as published
+        """
+        timeout_s = config.sync.timeout_ms / 1000
+        scene = self._scene = self._target.show(result, arrival.msg.header, timeout_s)
         self._skeletons.publish(
             skeleton_array(
-                result, self._skeleton, header, size, arrival.seq, config.publish_hypotheses
+                scene.result,
+                self._skeleton,
+                scene.header,
+                size,
+                arrival.seq,
+                config.publish_hypotheses,
+                scene.camera_frame,
             )
         )
-        if self._markers.get_subscription_count():
-            self._markers.publish(self._board.draw(result.people, header, config.markers))
+        self._draw(scene, config)
+        return scene.result
 
     def timing(self, arrival: Arrival, dropped: int) -> None:
         """Publish where the time of an image went."""
@@ -62,21 +79,33 @@ class Outputs:
 
     def clear(self) -> None:
         """Say that nobody is seen, and remove all markers."""
-        if self._header is None:
+        if self._scene is None:
             return
         self._skeletons.publish(
             SkeletonArray(
-                header=self._header,
-                camera_frame_id=self._header.frame_id,
+                header=self._scene.header,
+                camera_frame_id=self._scene.camera_frame,
                 skeleton_id=self._skeleton.name,
             )
         )
-        self._markers.publish(self._board.clear(self._header))
+        self._markers.publish(self._board.clear(self._scene.header))
 
     def destroy(self) -> None:
         """Take the topics down."""
+        self._target.destroy()
+        if self._bodies is not None:
+            self._bodies.destroy()
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
+
+    def _draw(self, scene: Scene, config: NodeConfig) -> None:
+        people, header = scene.result.people, scene.header
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._board.draw(people, header, config.markers, scene.up))
+        if self._points.get_subscription_count():
+            self._points.publish(point_cloud(people, header))
+        if self._bodies is not None:
+            self._bodies.publish(people, header)
 
     def _publisher(self, kind: type, topic: str, qos: QoSProfile) -> Publisher:
         publisher = self._node.create_publisher(

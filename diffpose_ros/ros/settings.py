@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from diffpose_ros.core.config import Checked, setting
 
+REPEAT_S = 10.0  # the same trouble is logged again after so long
+
 
 @dataclass(frozen=True)
 class MarkersConfig(Checked):
@@ -41,6 +43,42 @@ class DiagnosticsConfig(Checked):
 
 
 @dataclass(frozen=True)
+class DepthConfig(Checked):
+    """Distance from a depth camera."""
+
+    enable: bool = setting(
+        False, 'take distances from the depth image on depth, registered to the image'
+    )
+
+
+@dataclass(frozen=True)
+class DetectionsConfig(Checked):
+    """What to take from another detector; detector.source says whether."""
+
+    person_classes: str = setting(
+        'person,0',
+        'class_id values that mean a person, with commas; empty = every detection is one',
+        dynamic=True,
+    )
+
+
+@dataclass(frozen=True)
+class SyncConfig(Checked):
+    """How depth, detections and transforms are found for an image."""
+
+    tolerance_ms: float = setting(
+        15.0,
+        'largest difference of stamps of what belongs together, ms',
+        low=0,
+        high=1000,
+        dynamic=True,
+    )
+    timeout_ms: float = setting(
+        100.0, 'an image waits so long for what belongs to it, ms', low=0, high=5000, dynamic=True
+    )
+
+
+@dataclass(frozen=True)
 class NodeConfig(Checked):
     """All settings that only the node knows."""
 
@@ -65,5 +103,10 @@ class NodeConfig(Checked):
     publish_hypotheses: bool = setting(
         False, 'put every hypothesis into ~/skeletons', dynamic=True
     )
+    target_frame: str = setting('', 'frame of all 3D values, by tf2; empty = that of the camera')
+    publish_tf: bool = setting(False, 'publish the frame body_<track_id> of every person on /tf')
+    depth: DepthConfig = field(default_factory=DepthConfig)
+    detections: DetectionsConfig = field(default_factory=DetectionsConfig)
+    sync: SyncConfig = field(default_factory=SyncConfig)
     markers: MarkersConfig = field(default_factory=MarkersConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)

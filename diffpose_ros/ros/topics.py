@@ -6,12 +6,15 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 IMAGE = 'image'
 COMPRESSED_SUFFIX = '/compressed'  # added after remapping, as image_transport does
 CAMERA_INFO = 'camera_info'
+DEPTH = 'depth'
+DETECTIONS = 'detections'
 
 SKELETONS = '~/skeletons'
 SKELETON_INFO = '~/skeleton_info'
 MARKERS = '~/markers'
 TIMING = '~/timing'
 OVERLAY = '~/overlay'
+POINTS = '~/points'
 DIAGNOSTICS = '/diagnostics'
 
 ENABLE = '~/enable'

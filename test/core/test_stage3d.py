@@ -5,6 +5,7 @@ from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Box, JointState, Pose2D, ScaleSource
 from diffpose_ros.core.stage3d import joint_states, sight, Stage3D, turn
 from diffpose_ros.core.tracker import Track
+from diffpose_ros.lift3d.depth import behind_surface, TORSO
 from diffpose_ros.lift3d.lifter import LiftedPose
 import numpy as np
 import pytest
@@ -91,6 +92,43 @@ def test_without_calibration_the_pose_is_relative_to_the_hip_and_says_so():
     np.testing.assert_allclose(pose.xyz, BODY, atol=1e-9)
     assert np.isnan(pose.root_covariance).all()
     assert np.isfinite(pose.covariance).all()
+
+
+def depth_of(points, camera):
+    """Return a depth image with a patch of skin before every torso joint, and a wall."""
+    skin = points[TORSO, 2] - behind_surface(points - points[0], points[:, :2] / points[:, 2:])
+    depth = np.full((camera.height, camera.width), 8.0, np.float32)
+    for (x, y), z in zip(np.rint(camera.project(points[TORSO])).astype(int), skin, strict=True):
+        depth[y - 10 : y + 11, x - 10 : x + 11] = z
+    return depth
+
+
+@pytest.mark.parametrize('camera', LENSES.values(), ids=LENSES)
+def test_a_depth_image_corrects_place_and_size_and_says_so(camera):
+    root = np.array([-0.3, 0.2, 4.0])
+    alone, _ = lift(root, camera)
+    farther = 1.06 * (BODY + root)  # looks the same
+    pose, _ = lift(root, camera, depth=depth_of(farther, camera))
+    assert pose.scale_source == ScaleSource.DEPTH
+    np.testing.assert_allclose(pose.xyz, farther, atol=0.06)
+    np.testing.assert_allclose(pose.hypotheses.mean(axis=0), pose.xyz, atol=1e-9)
+    assert np.trace(pose.root_covariance) < 0.2 * np.trace(alone.root_covariance)
+
+
+@pytest.mark.parametrize('nothing', [0.0, np.nan])
+def test_a_depth_image_without_valid_pixels_changes_nothing(nothing):
+    root, camera = np.array([0.5, 0, 3.0]), LENSES['distorted']
+    alone, _ = lift(root, camera)
+    pose, _ = lift(root, camera, depth=np.full((720, 1280), nothing, np.float32))
+    assert pose.scale_source == ScaleSource.BODY_PRIOR
+    np.testing.assert_array_equal(pose.xyz, alone.xyz)
+
+
+def test_without_calibration_depth_is_not_used():
+    root, camera = np.array([0.5, 0, 3.0]), LENSES['rectified']
+    depth = depth_of(BODY + root, camera)
+    pose, _ = lift(root, camera, calibrated=False, depth=depth)
+    assert pose.scale_source == ScaleSource.NONE
 
 
 @pytest.mark.parametrize('camera', LENSES.values(), ids=LENSES)

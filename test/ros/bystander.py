@@ -8,7 +8,7 @@ from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from standin_pipeline import StandInPipeline
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -20,6 +20,7 @@ OUTPUTS = {
     'markers': MarkerArray,
     'timing': FrameTiming,
     'overlay': Image,
+    'points': PointCloud2,
     'skeleton_info': SkeletonInfo,
 }
 

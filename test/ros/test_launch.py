@@ -7,10 +7,13 @@ import subprocess
 import sys
 
 from bystander import Bystander, wait_for
+import cv2
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.msg import SkeletonArray
+import numpy as np
 import pytest
 from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CompressedImage, Image
 
 pytest.importorskip('launch_ros', reason='launch_ros is not installed: it comes with ROS, not pip')
 
@@ -80,9 +83,15 @@ def launch(tmp_path):
         child.wait()
 
 
-def answer(context, namespace: str = '', topic: str = 'image') -> SkeletonArray:
+def compressed() -> CompressedImage:
+    grey = np.full((48, 64, 3), 128, np.uint8)
+    return CompressedImage(format='png', data=cv2.imencode('.png', grey)[1].tobytes())
+
+
+def answer(context, namespace: str = '', topic: str = 'image', image=None) -> SkeletonArray:
     """Show images until the node answers."""
-    bystander = Bystander(context=context, image_topic=topic)
+    kind = Image if image is None else type(image)
+    bystander = Bystander(context=context, image_topic=topic, image_type=kind)
     heard: list[SkeletonArray] = []
     bystander.create_subscription(
         SkeletonArray, f'{namespace}/diffpose/skeletons', heard.append, 5
@@ -91,7 +100,7 @@ def answer(context, namespace: str = '', topic: str = 'image') -> SkeletonArray:
         executor.add_node(bystander)
 
         def answered():
-            bystander.show()
+            bystander.show(image)
             executor.spin_once(timeout_sec=0.05)
             return heard
 
@@ -104,7 +113,15 @@ def test_every_parameter_and_topic_is_a_described_argument(description):
     from test_parameters import ALL
 
     arguments = {a.name: a.description for a in description.get_launch_arguments()}
-    assert {*ALL, 'image_topic', 'camera_info_topic', 'namespace', 'rviz'} <= set(arguments)
+    assert {
+        *ALL,
+        'image_topic',
+        'depth_topic',
+        'detections_topic',
+        'cameras',
+        'namespace',
+        'rviz',
+    } <= set(arguments)
     assert all(meaning and 'No description' not in meaning for meaning in arguments.values())
 
 
@@ -132,6 +149,26 @@ def test_topics_namespace_and_file_are_taken(launch, context, tmp_path):
     )
     msg = answer(context, '/front', '/cam/image_raw')
     assert msg.inference.steps_2d == 7
+
+
+def test_several_cameras_get_a_node_in_a_namespace_each(launch, context):
+    launch('cameras:=front,rear', 'namespace:=/robot', 'image_topic:=image_raw')
+    for camera in ('/robot/front', '/robot/rear'):
+        assert answer(context, camera, f'{camera}/image_raw').skeletons
+
+
+def test_compressed_images_are_taken_from_the_topic_of_the_transport(launch, context):
+    launch('image_transport:=compressed', 'image_topic:=/cam/image_raw')
+    msg = answer(context, topic='/cam/image_raw/compressed', image=compressed())
+    assert (msg.image_width, msg.image_height) == (64, 48)
+
+
+def test_depth_and_its_topic_are_taken(launch, context):
+    launch('depth.enable:=true', 'depth_topic:=/cam/depth_registered')
+    answer(context)
+    node = Bystander(context=context)
+    assert wait_for(lambda: node.count_subscribers('/cam/depth_registered'), START_S)
+    node.destroy_node()
 
 
 def test_without_autostart_somebody_else_decides(launch, context):

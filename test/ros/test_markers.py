@@ -121,6 +121,12 @@ def test_the_id_stands_above_the_head(board):
     assert label.pose.position.y < np.nanmin(person().pose3d.xyz[:, 1])
 
 
+def test_in_a_frame_where_z_is_up_the_label_is_above_too(board):
+    raw = board.draw([person('p7')], HEADER, MarkersConfig(), np.array([0.0, 0.0, 1.0]))
+    (label,) = of(deserialize_message(raw, MarkerArray).markers, 'label')
+    assert label.pose.position.z > np.nanmax(person().pose3d.xyz[:, 2])
+
+
 def test_ids_stay_and_are_never_given_twice(board):
     first = shown(draw(board, [person('p1'), person('p2')]))
     again = shown(draw(board, [person('p2'), person('p1')]))
