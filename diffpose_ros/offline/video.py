@@ -1,12 +1,14 @@
 """Video files: read any, write H.264."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
 import av
 from av.video.frame import VideoFrame
+from diffpose_ros.core.files import whole
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,12 +62,15 @@ class VideoWriter:
 
     def __init__(self, path: Path, width: int, height: int) -> None:
         self.path = path
-        self._partial = path.with_name(f'.{path.stem}.partial{path.suffix}')
         self._width, self._height = width - width % 2, height - height % 2
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> 'VideoWriter':
-        self._container = av.open(str(self._partial), 'w', options={'movflags': '+faststart'})
+        self._open = ExitStack()
+        partial = self._open.enter_context(whole(self.path))
+        self._container = self._open.enter_context(
+            av.open(str(partial), 'w', options={'movflags': '+faststart'})
+        )
         self._stream = self._container.add_stream(
             'libx264', rate=30, options={'crf': '20', 'preset': 'veryfast'}
         )
@@ -92,14 +97,11 @@ class VideoWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-            if kind is None:
-                self._partial.replace(self.path)
-        finally:
-            self._partial.unlink(missing_ok=True)
+        if kind is not None:
+            self._open.__exit__(kind, error, traceback)
+            return
+        with self._open:
+            self._container.mux(self._stream.encode(None))
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
