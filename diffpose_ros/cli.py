@@ -7,6 +7,8 @@ import sys
 
 COMMANDS = {
     ('demo',): ('diffpose_ros.ros.demo', 'play a video through the ROS graph'),
+    ('video',): ('diffpose_ros.offline.video_job', 'draw the people of a video into it'),
+    ('bag',): ('diffpose_ros.ros.bag_job', 'add skeletons and markers to a recording'),
     ('evaluate', 'clip'): ('diffpose_ros.evaluate.clip', 'whole pipeline on a labelled video'),
     ('evaluate', 'images2d'): ('diffpose_ros.evaluate.images2d', '2D estimator on photographs'),
     ('evaluate', 'mocap'): ('diffpose_ros.evaluate.mocap', 'lifter on motion capture'),
@@ -24,7 +26,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; return 0, or 2 with one line that says what is wrong."""
+    """Run one subcommand; return 0, 2 with one line that says what is wrong, 130 interrupted."""
     words = tuple(sys.argv[1:] if argv is None else argv)
     command = next((c for c in COMMANDS if words[: len(c)] == c), None)
     if command is None:
@@ -40,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         sys.stderr.write(f'{parser.prog}: {error}\n')
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f'{parser.prog}: interrupted\n')
+        return 130
 
 
 def usage(words: Sequence[str]) -> int:

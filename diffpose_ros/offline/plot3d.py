@@ -47,6 +47,11 @@ def write_summary(
         figure.savefig(partial)
 
 
+def clarity(people: Sequence[Person]) -> float:
+    """Return how well people are seen: the sum of their joints' scores, 3D poses only."""
+    return sum(float(np.nansum(p.pose2d.score)) for p in people if p.pose2d and p.pose3d)
+
+
 def plot_people(axes: Axes3D, people: Sequence[Person], skeleton: Skeleton) -> None:
     """Draw everybody who has a 3D pose, the camera looking into the picture."""
     poses = [person.pose3d for person in people if person.pose3d is not None]
