@@ -42,6 +42,6 @@ setup(
     packages=find_packages(include=['diffpose_ros', 'diffpose_ros.*']),
     data_files=data_files(),
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('dev', 'jazzy', 'synthetic')},
+    extras_require={name: requirements(name) for name in ('dev', 'jazzy', 'ray', 'synthetic')},
     entry_points={'console_scripts': ['diffpose = diffpose_ros.cli:main']},
 )
