@@ -10,6 +10,7 @@ COMMANDS = {
     ('video',): ('diffpose_ros.offline.video_job', 'draw the people of a video into it'),
     ('bag',): ('diffpose_ros.ros.bag_job', 'add skeletons and markers to a recording'),
     ('bags',): ('diffpose_ros.ros.fleet', 'the same for many recordings, alone or on Ray'),
+    ('report',): ('diffpose_ros.ros.report_job', 'a recording as one HTML page'),
     ('evaluate', 'clip'): ('diffpose_ros.evaluate.clip', 'whole pipeline on a labelled video'),
     ('evaluate', 'images2d'): ('diffpose_ros.evaluate.images2d', '2D estimator on photographs'),
     ('evaluate', 'mocap'): ('diffpose_ros.evaluate.mocap', 'lifter on motion capture'),
