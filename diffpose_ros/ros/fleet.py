@@ -8,7 +8,6 @@ rerun the same command.
 
 import argparse
 from collections.abc import Iterator
-import logging
 from pathlib import Path
 
 from diffpose_ros.core.pipeline import PosePipeline
@@ -22,8 +21,6 @@ from diffpose_ros.ros.bag_job import add_topics, BagRecording
 from tqdm import tqdm
 
 SUFFIXES = ('.mcap', '.db3')
-
-log = logging.getLogger('bags')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +53,6 @@ def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.fro
     manifest = Manifest(out / 'manifest.jsonl')
     jobs, failures = plan(bags, args, how)
     todo = [job for job in jobs if not manifest.holds(job)]
-    log.info('%d bags, %d of them done before', len(bags), len(jobs) - len(todo))
     with tqdm(total=sum(job.recording.images for job in todo), unit='image') as bar:
         for outcome in run_jobs(todo, pool(args, make_pipeline, how, bar), bar):
             if outcome.error:
