@@ -40,8 +40,9 @@ setup(
     package_dir={'': '.'},
     python_requires='>=3.10',
     packages=find_packages(include=['diffpose_ros', 'diffpose_ros.*']),
+    package_data={'diffpose_ros.offline': ['report.html']},
     data_files=data_files(),
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('dev', 'jazzy', 'synthetic')},
+    extras_require={name: requirements(name) for name in ('dev', 'jazzy', 'ray', 'synthetic')},
     entry_points={'console_scripts': ['diffpose = diffpose_ros.cli:main']},
 )

@@ -7,6 +7,10 @@ import sys
 
 COMMANDS = {
     ('demo',): ('diffpose_ros.ros.demo', 'play a video through the ROS graph'),
+    ('video',): ('diffpose_ros.offline.video_job', 'draw the people of a video into it'),
+    ('bag',): ('diffpose_ros.ros.bag_job', 'add skeletons and markers to a recording'),
+    ('bags',): ('diffpose_ros.ros.fleet', 'the same for many recordings, alone or on Ray'),
+    ('report',): ('diffpose_ros.ros.report_job', 'a recording as one HTML page'),
     ('evaluate', 'clip'): ('diffpose_ros.evaluate.clip', 'whole pipeline on a labelled video'),
     ('evaluate', 'images2d'): ('diffpose_ros.evaluate.images2d', '2D estimator on photographs'),
     ('evaluate', 'mocap'): ('diffpose_ros.evaluate.mocap', 'lifter on motion capture'),
@@ -29,7 +33,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; return 0, or 2 with one line that says what is wrong."""
+    """Run one subcommand; return 0, 2 with one line that says what is wrong, 130 interrupted."""
     words = tuple(sys.argv[1:] if argv is None else argv)
     command = next((c for c in COMMANDS if words[: len(c)] == c), None)
     if command is None:
@@ -45,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         sys.stderr.write(f'{parser.prog}: {error}\n')
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f'{parser.prog}: interrupted\n')
+        return 130
 
 
 def usage(words: Sequence[str]) -> int:

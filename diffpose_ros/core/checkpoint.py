@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.share import find_shared
 from safetensors.torch import load, save
 from torch import nn, Tensor
@@ -107,13 +108,6 @@ def save_checkpoint(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path.with_suffix('.safetensors'), data)
     write_atomically(path.with_suffix('.json'), (json.dumps(manifest, indent=2) + '\n').encode())
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that nobody ever sees half of it."""
-    partial = path.with_name(path.name + '.partial')
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

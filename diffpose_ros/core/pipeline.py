@@ -28,6 +28,8 @@ MAX_PAUSE_S = 3.0  # after a longer gap between frames everything starts anew
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
+DETECTOR, POSE2D, LIFTER = 'detector_compact', 'pose2d_compact', 'lift3d_default'  # packaged
+
 
 def no_stage(name: str) -> AbstractContextManager[None]:
     """Ignore where the time goes."""
@@ -62,9 +64,9 @@ class PosePipeline:
         """Load the networks; raise FileNotFoundError or ValueError saying what is wrong."""
         device = pick_device(config.device)
         seed = config.inference.seed
-        detector = load_checkpoint(config.detector.model or 'detector_compact', 'detector')
-        pose2d = load_checkpoint(config.pose2d_model or 'pose2d_compact', 'pose2d')
-        lift3d = load_checkpoint(config.lifter_model or 'lift3d_default', *LIFTERS)
+        detector = load_checkpoint(config.detector.model or DETECTOR, 'detector')
+        pose2d = load_checkpoint(config.pose2d_model or POSE2D, 'pose2d')
+        lift3d = load_checkpoint(config.lifter_model or LIFTER, *LIFTERS)
         return cls(
             config,
             PersonDetector.from_checkpoint(detector, device),

@@ -15,8 +15,8 @@ import time
 from typing import Any
 
 from diffpose_ros.core.camera import Camera
-from diffpose_ros.core.checkpoint import write_atomically
 from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.people import Frame, FrameResult, Person
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.skeleton import H36M_17

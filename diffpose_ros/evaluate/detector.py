@@ -13,9 +13,10 @@ import json
 from pathlib import Path
 import time
 
-from diffpose_ros.core.checkpoint import load_checkpoint, write_atomically
+from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.people import Box
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path, PurePath
 from typing import Any
 
-from diffpose_ros.core.checkpoint import write_atomically
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.evaluate.posetrack_ap import average_precision, table
 from diffpose_ros.train.formats.files import read_labels

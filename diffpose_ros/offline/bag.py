@@ -1,6 +1,7 @@
 """Bags: rosbag2's MCAP written and read without a ROS installation."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 import shutil
@@ -21,6 +22,7 @@ from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 from rosbags.typesys.store import Typestore
 
+UNKNOWN_TYPE = f'RIHS01_{0:064x}'
 FOREVER = QosTime(9223372036, 854775807)  # RMW_DURATION_INFINITE
 
 
@@ -60,6 +62,22 @@ class BagWriter:
             topic, type_name, typestore=message_types(), offered_qos_profiles=[_qos(latched)]
         )
 
+    def copy_topic(self, source: Connection) -> None:
+        """Announce a topic as another bag has it; ValueError when two types share it."""
+        known = self._topics.get(source.topic)
+        if known is None:
+            self.counts[source.topic] = 0
+            self._topics[source.topic] = self._bag.add_connection(
+                source.topic,
+                source.msgtype,
+                **_definition(source),
+                offered_qos_profiles=source.ext.offered_qos_profiles,
+            )
+        elif known.msgtype != source.msgtype:
+            raise ValueError(
+                f'{source.topic} is both {known.msgtype} and {source.msgtype}; leave one out'
+            )
+
     def write(self, topic: str, received_ns: int, cdr: bytes) -> None:
         """Add one message as it came from the wire."""
         self._bag.write(self._topics[topic], received_ns, cdr)
@@ -79,6 +97,18 @@ class BagWriter:
             shutil.rmtree(self._partial, ignore_errors=True)
 
 
+@contextmanager
+def open_bag(path: Path) -> Iterator[Reader]:
+    """Open a bag: .mcap, .db3 or the folder of either; ValueError when it is none."""
+    try:
+        with Reader(path) as bag:
+            yield bag
+    except ReaderError as error:
+        raise ValueError(
+            f'{path} is no readable bag ({error}); give an .mcap or .db3 file, or their folder'
+        ) from error
+
+
 def read_bag(path: Path, topics: set[str]) -> Iterator[tuple[str, int, Any]]:
     """
     Yield topic, time of reception in ns and message of a bag, in the order of reception.
@@ -86,14 +116,30 @@ def read_bag(path: Path, topics: set[str]) -> Iterator[tuple[str, int, Any]]:
     topics  names; others are passed over
     raises  ValueError when the file is no bag
     """
-    try:
-        with Reader(path) as bag:
-            for connection, received_ns, cdr in bag.messages():
-                if connection.topic in topics:
-                    message = message_types().deserialize_cdr(cdr, connection.msgtype)
-                    yield connection.topic, received_ns, message
-    except ReaderError as error:
-        raise ValueError(f'{path} is no readable bag ({error}); give an .mcap file') from error
+    with open_bag(path) as bag:
+        for connection, received_ns, cdr in bag.messages():
+            if connection.topic in topics:
+                message = message_types().deserialize_cdr(cdr, connection.msgtype)
+                yield connection.topic, received_ns, message
+
+
+def canonical(cdr: bytes, type_name: str) -> bytes:
+    """
+    Return a serialised message with zeros between its fields.
+
+    What ROS serialises holds there whatever was in memory, so that equal messages may differ.
+    """
+    types = message_types()
+    return bytes(types.serialize_cdr(types.deserialize_cdr(cdr, type_name), type_name))
+
+
+def _definition(source: Connection) -> dict[str, Any]:
+    """Return the type of a topic as the bag states it, or as we know it, or unknown."""
+    if source.msgdef.data and source.digest:
+        return {'msgdef': source.msgdef.data, 'rihs01': source.digest}
+    if source.msgtype in message_types().types:
+        return {'typestore': message_types()}
+    return {'msgdef': source.msgdef.data, 'rihs01': source.digest or UNKNOWN_TYPE}
 
 
 def _qos(latched: bool) -> Qos:

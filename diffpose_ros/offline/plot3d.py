@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from diffpose_ros.core.files import whole
 from diffpose_ros.core.people import JointState, Person, Pose3D
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.offline.draw import bone_side, draw_overlay, side, SIDE_COLORS, SIGMAS
@@ -42,10 +43,14 @@ def write_summary(
     middle = (split + 1) / 2
     figure.text(middle, 0.95, _title(people), ha='center', fontsize=13, color='0.15')
     figure.text(middle, 0.89, _legend(people), ha='center', fontsize=8.5, color='0.4')
-    partial = path.with_name(f'.{path.stem}.partial.png')
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(partial)
-    partial.replace(path)
+    with whole(path) as partial:
+        figure.savefig(partial)
+
+
+def clarity(people: Sequence[Person]) -> float:
+    """Return how well people are seen: the sum of their joints' scores, 3D poses only."""
+    return sum(float(np.nansum(p.pose2d.score)) for p in people if p.pose2d and p.pose3d)
 
 
 def plot_people(axes: Axes3D, people: Sequence[Person], skeleton: Skeleton) -> None:

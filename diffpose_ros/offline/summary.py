@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.checkpoint import write_atomically
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.offline.recording import RecordedFrame, Recording, STAGES
 import numpy as np
 

@@ -1,12 +1,16 @@
 """Video files: read any, write H.264."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
 import av
 from av.video.frame import VideoFrame
+from diffpose_ros.core.clip import NANOSECONDS
+from diffpose_ros.core.files import whole
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +34,7 @@ class VideoReader:
             with av.open(str(path)) as container:
                 stream = container.streams.video[0]
                 first = next(container.decode(stream))
+                self._first_s = first.time
                 self.fps = float(stream.average_rate or stream.guessed_rate or 0)
                 length_s = float((container.duration or 0) / av.time_base)
                 self.frames = stream.frames or round(length_s * self.fps)
@@ -41,13 +46,37 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Yield time in seconds from the first frame, and pixels (H, W, 3) uint8 RGB."""
+        for time_ns, image in self.between(0, None):
+            yield time_ns / NANOSECONDS, image
+
+    def between(
+        self, start_ns: int, stop_ns: int | None
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield time in ns and pixels of the frames from start_ns to before stop_ns."""
+        frames = self._decode(start_ns)
+        first = next(frames, None)
+        if first is None or first[0] > start_ns:  # the file's index is wrong: look at all of it
+            frames, first = self._decode(0), None
+        for time_ns, frame in frames if first is None else chain([first], frames):
+            if stop_ns is not None and time_ns >= stop_ns:
+                return
+            if time_ns >= start_ns:
+                yield time_ns, _upright(frame)
+
+    def _decode(self, start_ns: int) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield frames from the key frame before start_ns on; without times, from the first."""
         with av.open(str(self.path)) as container:
             stream = container.streams.video[0]
-            start_s = None
+            if start_ns > 0 and self._first_s is not None and stream.time_base:
+                start_s = self._first_s + start_ns / NANOSECONDS
+                container.seek(int(start_s / stream.time_base), stream=stream)
             for index, frame in enumerate(container.decode(stream)):
-                time_s = index / self.fps if frame.time is None else float(frame.time)
-                start_s = time_s if start_s is None else start_s
-                yield time_s - start_s, _upright(frame)
+                yield self._time_ns(index, frame), frame
+
+    def _time_ns(self, index: int, frame: VideoFrame) -> int:
+        if frame.time is None or self._first_s is None:
+            return round(index / self.fps * NANOSECONDS)
+        return round((frame.time - self._first_s) * NANOSECONDS)
 
 
 class VideoWriter:
@@ -60,12 +89,15 @@ class VideoWriter:
 
     def __init__(self, path: Path, width: int, height: int) -> None:
         self.path = path
-        self._partial = path.with_name(f'.{path.stem}.partial{path.suffix}')
         self._width, self._height = width - width % 2, height - height % 2
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> 'VideoWriter':
-        self._container = av.open(str(self._partial), 'w', options={'movflags': '+faststart'})
+        self._open = ExitStack()
+        partial = self._open.enter_context(whole(self.path))
+        self._container = self._open.enter_context(
+            av.open(str(partial), 'w', options={'movflags': '+faststart'})
+        )
         self._stream = self._container.add_stream(
             'libx264', rate=30, options={'crf': '20', 'preset': 'veryfast'}
         )
@@ -92,14 +124,11 @@ class VideoWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-            if kind is None:
-                self._partial.replace(self.path)
-        finally:
-            self._partial.unlink(missing_ok=True)
+        if kind is not None:
+            self._open.__exit__(kind, error, traceback)
+            return
+        with self._open:
+            self._container.mux(self._stream.encode(None))
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.bag import BagWriter
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
 from diffpose_ros.offline.draw import draw_overlay
-from diffpose_ros.offline.plot3d import write_summary
+from diffpose_ros.offline.plot3d import clarity, write_summary
 from diffpose_ros.offline.recording import (
     read_recording,
     RecordedFrame,
@@ -241,7 +241,7 @@ def until_done(progress: Progress, node: Child, player: Child, stamps: Path) -> 
 def draw(job: Job, recording: Recording, stamps_ns: list[int]) -> None:
     """Write the overlay, all processed frames at their time in the video, and the picture."""
     shown = {frame.result.stamp_ns: frame for frame in recording.frames}
-    best = max(recording.frames, key=clarity)
+    best = max(recording.frames, key=lambda frame: clarity(frame.result.people))
     out, video, skeleton = job.out, job.video, recording.skeleton
     with VideoWriter(out / 'overlay.mp4', video.width, video.height) as writer:
         bar = tqdm(total=len(shown), unit='frame', desc='drawing')
@@ -263,12 +263,6 @@ def processed_images(
     for stamp_ns, (time_s, image) in zip(stamps_ns, video, strict=False):
         if stamp_ns in shown:
             yield time_s, image, shown[stamp_ns]
-
-
-def clarity(frame: RecordedFrame) -> float:
-    """Return how well people are seen: the sum of their joints' scores, 3D poses only."""
-    people = [p for p in frame.result.people if p.pose2d is not None and p.pose3d is not None]
-    return sum(float(np.nansum(p.pose2d.score)) for p in people)
 
 
 def tell(text: str) -> None:

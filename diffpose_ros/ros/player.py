@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from diffpose_ros.core.camera import Camera
-from diffpose_ros.core.checkpoint import write_atomically
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.offline.calibration import read_camera
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros.convert import rgb_image

@@ -1,6 +1,8 @@
 """People for the tests of this folder."""
 
 from collections.abc import Callable
+from pathlib import Path
+import sys
 
 from diffpose_ros.core.people import (
     Box,
@@ -14,6 +16,8 @@ from diffpose_ros.core.people import (
 from diffpose_ros.core.skeleton import H36M_17
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for follower.py
 
 J = len(H36M_17.joints)
 

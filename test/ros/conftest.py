@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # for bystander and standin_pipeline
+sys.path.append(str(Path(__file__).parent.parent / 'offline'))  # for follower
 
 if find_spec('rclpy') is None:
     collect_ignore_glob = ['*']

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.checkpoint import write_atomically
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.train.formats import coco, posetrack17
 from diffpose_ros.train.formats.labels import FrameLabels, LabelFile
 

@@ -1,0 +1,26 @@
+"""Files that appear whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """
+    Yield another path to write to; what was written there takes the place of path at the end.
+
+    When the block fails, path stays as it was and nothing else is left behind.
+    """
+    partial = path.with_name(f'.{path.stem}.partial{path.suffix}')
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    with whole(path) as partial:
+        partial.write_bytes(data)

@@ -1,0 +1,40 @@
+"""Options that all commands over files share."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.offline.jobs import Settings
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare what the pipeline needs to know."""
+    config = PipelineConfig()
+    parser.add_argument('--device', default=config.device, help='auto, cpu, cuda or cuda:N')
+    parser.add_argument(
+        '--seed', type=int, default=config.inference.seed, help='of all noise; default 0'
+    )
+
+
+def settings(args: argparse.Namespace) -> Settings:
+    """Return the settings; ValueError when one is out of range."""
+    config = PipelineConfig(device=args.device)
+    return Settings(replace(config, inference=replace(config.inference, seed=args.seed)))
+
+
+def output(path: Path, suffix: str, source: Path) -> Path:
+    """Return the absolute path of an output, its folder made; ValueError when it cannot be."""
+    if path.suffix != suffix:
+        raise ValueError(f'{path} does not end in {suffix}; name the output NAME{suffix}')
+    if path.resolve() == source.resolve():
+        raise ValueError(f'{path} is the input; name another output')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
+
+
+def file_state(path: Path) -> dict[str, Any]:
+    """Return what changes when a file is exchanged, without reading it."""
+    stat = path.stat()
+    return {'path': str(path), 'bytes': stat.st_size, 'modified_ns': stat.st_mtime_ns}

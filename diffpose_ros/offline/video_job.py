@@ -1,0 +1,121 @@
+"""
+Videos: people drawn into a copy, and on request everything known about them as files beside it.
+
+An interrupted run goes on where it stopped: rerun the same command.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffpose_ros.core.clip import NANOSECONDS
+from diffpose_ros.core.people import Frame
+from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.offline.calibration import calibration_beside, read_camera
+from diffpose_ros.offline.draw import draw_overlay
+from diffpose_ros.offline.jobs import Job, MakePipeline
+from diffpose_ros.offline.options import add_settings, file_state, output, settings
+from diffpose_ros.offline.plot3d import clarity, write_summary
+from diffpose_ros.offline.results import write_csv, write_json
+from diffpose_ros.offline.schedule import run_one
+from diffpose_ros.offline.segments import Answer
+from diffpose_ros.offline.video import VideoReader, VideoWriter
+
+Answers = Callable[[], Iterator[Answer]]
+SKELETON = PosePipeline.skeleton
+
+
+@dataclass(frozen=True)
+class VideoRecording:
+    """
+    A video; its clock starts with the first frame.
+
+    camera  calibration file, None = unknown
+    extras  endings of the files written beside the output: .json, .csv, .png
+    """
+
+    video: Path
+    camera: Path | None
+    out: Path
+    extras: frozenset[str]
+    end_ns: int
+    images: int
+    start_ns: int = 0
+
+    @classmethod
+    def open(
+        cls, video: Path, camera: Path | None, out: Path, extras: frozenset[str]
+    ) -> 'VideoRecording':
+        """Check video and calibration; raise FileNotFoundError or ValueError."""
+        reader = VideoReader(video)
+        camera = camera or calibration_beside(video)
+        if camera is not None:
+            read_camera(camera, reader.width, reader.height)
+        end_ns = round(reader.frames / reader.fps * NANOSECONDS)
+        return cls(video.resolve(), camera, out, extras, end_ns, reader.frames)
+
+    def describe(self) -> dict[str, Any]:
+        """Return video and calibration."""
+        camera = self.camera and file_state(self.camera)
+        return {'video': file_state(self.video), 'camera': camera}
+
+    def frames(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, Frame]]:
+        """Yield time and image."""
+        reader = VideoReader(self.video)
+        camera = self.camera and read_camera(self.camera, reader.width, reader.height)
+        for time_ns, image in reader.between(start_ns, stop_ns):
+            yield time_ns, Frame(image, time_ns, camera)
+
+    def write(self, answers: Answers) -> None:
+        """Write the extras, then the video: when it is there, all is there."""
+        if '.json' in self.extras:
+            write_json(self.out.with_suffix('.json'), answers(), SKELETON)
+        if '.csv' in self.extras:
+            write_csv(self.out.with_suffix('.csv'), answers(), SKELETON)
+        if '.png' in self.extras:
+            self._plot(answers)
+        self._draw(answers)
+
+    def _draw(self, answers: Answers) -> None:
+        reader = VideoReader(self.video)
+        with VideoWriter(self.out, reader.width, reader.height) as writer:
+            for (time_s, image), answer in zip(reader, answers(), strict=True):
+                writer.write(time_s, draw_overlay(image, answer.result.people, SKELETON))
+
+    def _plot(self, answers: Answers) -> None:
+        """Draw the image in which people are seen best."""
+        best = max(answers(), key=lambda answer: clarity(answer.result.people))
+        _, image = next(VideoReader(self.video).between(best.time_ns, None))
+        write_summary(self.out.with_suffix('.png'), image, best.result.people, SKELETON)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `diffpose video`."""
+    parser.add_argument('video', type=Path, help='any video file')
+    parser.add_argument('-o', '--out', type=Path, required=True, help='the .mp4 file to write')
+    parser.add_argument('--camera', type=Path, help='calibration; default: VIDEO.yaml beside it')
+    for name, about in (
+        ('json', 'everything known, as OUT.json'),
+        ('csv', 'one row per joint, as OUT.csv'),
+    ):
+        parser.add_argument(
+            f'--{name}', dest='extras', action='append_const', const=f'.{name}', help=about
+        )
+    parser.add_argument(
+        '--plot3d',
+        dest='extras',
+        action='append_const',
+        const='.png',
+        help='the clearest image and its people in space, as OUT.png',
+    )
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.from_config) -> int:
+    """Process a video; return the exit code."""
+    out, extras = output(args.out, '.mp4', args.video), frozenset(args.extras or ())
+    recording = VideoRecording.open(args.video, args.camera, out, extras)
+    run_one(Job(recording, settings(args)), make_pipeline)
+    return 0

@@ -1,0 +1,163 @@
+"""
+Bags: every image of a recording answered, the answers as messages beside the original topics.
+
+The result depends on the bag, the seed and the device alone. So it holds no FrameTiming, whose
+times differ from run to run, and one calibration: the first CameraInfo of the bag. An interrupted
+run goes on where it stopped: rerun the same command.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+from typing import Any
+
+from diffpose_ros.core.people import Frame
+from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.offline.bag import BagWriter, open_bag
+from diffpose_ros.offline.jobs import Job, MakePipeline
+from diffpose_ros.offline.options import add_settings, file_state, output, settings
+from diffpose_ros.offline.recording import to_ns
+from diffpose_ros.offline.schedule import run_one
+from diffpose_ros.offline.segments import Answer
+from diffpose_ros.ros.bag_messages import Speaker, SPOKEN
+from diffpose_ros.ros.images import camera_from_info, to_rgb
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.serialization import deserialize_message
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+IMAGES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
+CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
+
+log = logging.getLogger('bag')
+
+
+@dataclass(frozen=True)
+class BagRecording:
+    """
+    A bag; its clock is that of the recorder, not that of the stamps.
+
+    topic        of the images, sensor_msgs Image or CompressedImage
+    camera_info  of their calibration, None = unknown
+    rectified    the images were undistorted with this calibration
+    """
+
+    bag: Path
+    topic: str
+    camera_info: str | None
+    rectified: bool
+    out: Path
+    start_ns: int
+    end_ns: int
+    images: int
+
+    @classmethod
+    def open(
+        cls, bag: Path, topic: str | None, camera_info: str | None, rectified: bool, out: Path
+    ) -> 'BagRecording':
+        """Check bag and topics; raise FileNotFoundError or ValueError."""
+        with open_bag(bag) as reader:
+            images = choose(reader, topic, set(IMAGES), 'image', '--topic')
+            spoken = sorted(
+                {c.topic for c in reader.connections} & {name for name, _, _ in SPOKEN}
+            )
+            if spoken:
+                raise ValueError(f'{bag} holds {spoken} already; give the original bag')
+            if camera_info is None:
+                camera_info = camera_info_beside(reader, images.topic)
+            else:
+                choose(reader, camera_info, {CAMERA_INFO}, 'CameraInfo', '--camera-info')
+            span = (reader.start_time, reader.end_time, images.msgcount)
+        return cls(bag.resolve(), images.topic, camera_info, rectified, out, *span)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the files of the bag, the topics and how they are understood."""
+        files = sorted(self.bag.iterdir()) if self.bag.is_dir() else [self.bag]
+        return {
+            'files': [file_state(path) for path in files],
+            'topics': [self.topic, self.camera_info],
+            'rectified': self.rectified,
+        }
+
+    def frames(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, Frame]]:
+        """Yield time of reception and image; what cannot be decoded is passed over and told."""
+        with open_bag(self.bag) as reader:
+            info = self._calibration(reader)
+            chosen = [c for c in reader.connections if c.topic == self.topic]
+            for connection, time_ns, cdr in reader.messages(chosen, start_ns, stop_ns):
+                try:
+                    msg = deserialize_message(cdr, IMAGES[connection.msgtype])
+                    image = to_rgb(msg)
+                except (ValueError, rclpy_implementation.RCLError) as error:
+                    log.warning('%s: image at %d ns: %s', self.bag, time_ns, error)
+                    continue
+                size = (image.shape[1], image.shape[0])
+                camera = info and camera_from_info(info, size, self.rectified)
+                yield time_ns, Frame(image, to_ns(msg.header.stamp), camera)
+
+    def write(self, answers: Callable[[], Iterator[Answer]]) -> None:
+        """Write the original messages, and behind every image what is said about it."""
+        with open_bag(self.bag) as reader, BagWriter(self.out) as out:
+            for connection in reader.connections:
+                out.copy_topic(connection)
+            speaker = Speaker(out, self.start_ns)
+            following, sequence = answers(), 0
+            answer = next(following, None)
+            for connection, time_ns, cdr in reader.messages():
+                out.write(connection.topic, time_ns, cdr)
+                if connection.topic == self.topic:
+                    sequence += 1
+                    if answer and answer.time_ns == time_ns:
+                        speaker.say(answer, deserialize_message(cdr, Header), sequence)
+                        answer = next(following, None)
+
+    def _calibration(self, reader: Reader) -> CameraInfo | None:
+        chosen = [c for c in reader.connections if c.topic == self.camera_info]
+        first = next(reader.messages(chosen), None) if chosen else None
+        return first and deserialize_message(first[2], CameraInfo)
+
+
+def choose(
+    reader: Reader, topic: str | None, kinds: set[str], what: str, option: str
+) -> Connection:
+    """Return the topic of that name or the only one of these types; ValueError lists them."""
+    found = [c for c in reader.connections if c.msgtype in kinds and topic in (None, c.topic)]
+    if len(found) == 1:
+        return found[0]
+    names = sorted(c.topic for c in reader.connections if c.msgtype in kinds)
+    fault = f'no {what} topic {topic}' if topic else f'{len(found)} {what} topics'
+    raise ValueError(f'{reader.path} has {fault}; set {option} to one of {names}')
+
+
+def camera_info_beside(reader: Reader, topic: str) -> str | None:
+    """Return the CameraInfo topic that belongs to an image topic by custom, if it is there."""
+    camera = topic.removesuffix('/compressed').rpartition('/')[0]
+    beside = f'{camera}/camera_info'
+    return beside if any(c.topic == beside for c in reader.connections) else None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `diffpose bag`."""
+    parser.add_argument('bag', type=Path, help='rosbag2: .mcap, .db3 or the folder of either')
+    parser.add_argument('-o', '--out', type=Path, required=True, help='the .mcap file to write')
+    add_topics(parser)
+    add_settings(parser)
+
+
+def add_topics(parser: argparse.ArgumentParser) -> None:
+    """Declare where images and calibration are."""
+    parser.add_argument('--topic', help='of the images; default: the only one there is')
+    parser.add_argument('--camera-info', help='default: camera_info beside the images')
+    parser.add_argument('--rectified', action='store_true', help='the images are undistorted')
+
+
+def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.from_config) -> int:
+    """Process one bag; return the exit code."""
+    out = output(args.out, '.mcap', args.bag)
+    recording = BagRecording.open(args.bag, args.topic, args.camera_info, args.rectified, out)
+    run_one(Job(recording, settings(args)), make_pipeline)
+    return 0

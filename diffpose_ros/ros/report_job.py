@@ -1,0 +1,50 @@
+"""The report of a recording: reads the bag that `diffpose bag` or the recorder wrote."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from diffpose_ros.offline.bag import open_bag
+from diffpose_ros.offline.options import output
+from diffpose_ros.offline.recording import read_recording, Recording, to_ns
+from diffpose_ros.offline.report import Shown, write_report
+from diffpose_ros.ros.bag_job import choose, IMAGES
+from diffpose_ros.ros.images import to_rgb
+from rclpy.serialization import deserialize_message
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `diffpose report`."""
+    parser.add_argument('bag', type=Path, help='recording that holds skeletons')
+    parser.add_argument('-o', '--out', type=Path, required=True, help='the .html file to write')
+    parser.add_argument('--topic', help='of the images; default: the only one there is')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report; return the exit code."""
+    out = output(args.out, '.html', args.bag)
+    recording = read_recording(args.bag)
+    topic = image_topic(args.bag, args.topic)
+    write_report(out, recording, shown(args.bag, topic, recording) if topic else None)
+    return 0
+
+
+def image_topic(bag: Path, topic: str | None) -> str | None:
+    """Return the topic of the images, None where the recording has none; ValueError lists them."""
+    with open_bag(bag) as reader:
+        if topic is None and not any(c.msgtype in IMAGES for c in reader.connections):
+            return None
+        return choose(reader, topic, set(IMAGES), 'image', '--topic').topic
+
+
+def shown(bag: Path, topic: str, recording: Recording) -> Iterator[Shown]:
+    """Yield seconds from the first frame, pixels and frame of every image with an answer."""
+    answered = {frame.result.stamp_ns: frame for frame in recording.frames}
+    start_ns = min(answered, default=0)
+    with open_bag(bag) as reader:
+        chosen = [c for c in reader.connections if c.topic == topic]
+        for connection, _, cdr in reader.messages(chosen):
+            msg = deserialize_message(cdr, IMAGES[connection.msgtype])
+            stamp_ns = to_ns(msg.header.stamp)
+            if stamp_ns in answered:
+                yield (stamp_ns - start_ns) / 1e9, to_rgb(msg), answered.pop(stamp_ns)

@@ -1,0 +1,143 @@
+"""`diffpose video`: every frame, whatever interrupts."""
+
+import json
+
+from diffpose_ros.cli import main
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.share import find_shared
+from diffpose_ros.offline.jobs import Job, Settings, Task, Worker
+from diffpose_ros.offline.schedule import run_one
+from diffpose_ros.offline.video import VideoReader, VideoWriter
+from diffpose_ros.offline.video_job import VideoRecording
+from follower import Follower, picture
+import pytest
+
+FRAMES = 190  # at two per second: four segments
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp('video') / 'spot.mp4'
+    with VideoWriter(path, 64, 48) as writer:
+        for i in range(FRAMES):
+            writer.write(i / 2, picture(None if i in (70, 71) else i % 40))
+    return path
+
+
+@pytest.fixture
+def job(video, tmp_path):
+    recording = VideoRecording.open(
+        video, None, tmp_path / 'out.mp4', frozenset({'.json', '.csv'})
+    )
+    return Job(recording, Settings(PipelineConfig()))
+
+
+@pytest.fixture
+def make(person):
+    return lambda config: Follower(person)
+
+
+@pytest.fixture
+def undisturbed(job, make):
+    run_one(job, make)
+    return contents(job)
+
+
+def contents(job):
+    folder = job.recording.out.parent
+    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for path in list(folder.iterdir()):
+        path.unlink()
+    return found
+
+
+def test_every_frame_is_drawn_and_told_at_its_own_time(job, make, video):
+    run_one(job, make)
+    files = job.recording.out.parent
+    times = [time_s for time_s, _ in VideoReader(files / 'out.mp4')]
+    assert times == pytest.approx([i / 2 for i in range(FRAMES)], abs=1e-3)
+    told = json.loads((files / 'out.json').read_text())['frames']
+    assert [frame['time_ns'] for frame in told] == [i * 500_000_000 for i in range(FRAMES)]
+    assert {p.name for p in files.iterdir()} == {'out.mp4', 'out.json', 'out.csv'}
+
+
+def test_people_keep_their_ids_until_they_are_lost(undisturbed):
+    frames = json.loads(undisturbed['out.json'])['frames']
+    ids = [[p['track_id'] for p in frame['people']] for frame in frames]
+    assert ids == [['b0001']] * 70 + [[]] * 2 + [['b0002']] * (FRAMES - 72)
+    assert [i for i, frame in enumerate(frames) if frame['lost']] == [70]
+    assert frames[-1]['people'][0]['age_s'] == pytest.approx((FRAMES - 1 - 72) / 2)
+
+
+@pytest.mark.parametrize(('step', 'done'), [(1, 0), (61, 1), (100, 1)])
+def test_an_interrupted_run_goes_on_and_gives_the_same_files(
+    job, make, person, undisturbed, step, done
+):
+    with pytest.raises(KeyboardInterrupt):
+        run_one(job, lambda config: Follower(person, interrupt_at=step))
+    assert not job.recording.out.exists()
+    assert len(job.start()) == 4 - done
+    run_one(job, make)
+    assert contents(job) == undisturbed
+
+
+def test_the_order_of_the_segments_and_who_does_them_change_nothing(job, make, undisturbed):
+    for segment in reversed(job.start()):
+        Worker(make, job.settings).do(Task(job, segment), lambda: None)
+    run_one(job, pytest.fail)
+    assert contents(job) == undisturbed
+
+
+def test_parts_of_another_job_are_not_mixed_in(video, job, make):
+    (segment, *_) = job.start()
+    Worker(make, job.settings).do(Task(job, segment), lambda: None)
+    assert len(job.start()) == 3
+    other = Job(job.recording, Settings(PipelineConfig(joint_threshold=0.5)))
+    assert len(other.start()) == 4
+
+
+@pytest.mark.parametrize(
+    ('words', 'complaint'),
+    [
+        (['nowhere.mp4', '-o', 'out.mp4'], 'nowhere.mp4'),
+        (['{video}', '-o', 'out.avi'], 'NAME.mp4'),
+        (['{video}', '-o', '{video}'], 'name another output'),
+        (['{video}', '-o', 'out.mp4', '--seed', '-1'], 'seed'),
+        (['{video}', '-o', 'out.mp4', '--camera', 'nowhere.yaml'], 'nowhere.yaml'),
+    ],
+)
+def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
+    words, complaint, video, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(['video', *(word.format(video=video) for word in words)]) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count('\n') == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_ends_the_command_with_code_130(video, tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('diffpose_ros.offline.video_job.run_one', interrupted)
+    assert main(['video', str(video), '-o', str(tmp_path / 'out.mp4')]) == 130
+
+
+def test_the_real_networks_find_the_person_of_the_packaged_clip(tmp_path):
+    clip = tmp_path / 'clip.mp4'
+    reader = VideoReader(find_shared('demo/walk.mp4'))
+    with VideoWriter(clip, reader.width, reader.height) as writer:
+        for (time_s, image), _ in zip(reader, range(6), strict=False):
+            writer.write(time_s, image)
+    out = tmp_path / 'out.mp4'
+    camera = str(find_shared('demo/walk.yaml'))
+    assert (
+        main(['video', str(clip), '-o', str(out), '--json', '--plot3d', '--camera', camera]) == 0
+    )
+    frames = json.loads(out.with_suffix('.json').read_text())['frames']
+    assert len(frames) == len(list(VideoReader(out))) == 6
+    (person,) = frames[-1]['people']
+    assert person['pose3d']['xyz'][0][2] > 1
+    assert out.with_suffix('.png').is_file()
