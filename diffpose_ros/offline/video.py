@@ -41,13 +41,18 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Yield time in seconds from the first frame, and pixels (H, W, 3) uint8 RGB."""
-        with av.open(str(self.path)) as container:
-            stream = container.streams.video[0]
-            start_s = None
-            for index, frame in enumerate(container.decode(stream)):
-                time_s = index / self.fps if frame.time is None else float(frame.time)
-                start_s = time_s if start_s is None else start_s
-                yield time_s - start_s, _upright(frame)
+        start_s = None
+        for index, frame in enumerate(self._decoded()):
+            time_s = index / self.fps if frame.time is None else float(frame.time)
+            start_s = time_s if start_s is None else start_s
+            yield time_s - start_s, _upright(frame)
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        try:
+            with av.open(str(self.path)) as container:
+                yield from container.decode(container.streams.video[0])
+        except av.FFmpegError as error:
+            raise ValueError(f'{self.path} is damaged ({error}); convert it to mp4') from error
 
 
 class VideoWriter:
