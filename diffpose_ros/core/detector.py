@@ -9,9 +9,9 @@ grown on every side by 5 % of its longer side, because hands and feet reach beyo
 from collections.abc import Sequence
 
 import cv2
-from diffpose_ros.core.checkpoint import Checkpoint, restore
+from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
-from diffpose_ros.core.people import Box
+from diffpose_ros.core.people import Box, check_finite
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -56,9 +56,10 @@ class PersonDetector:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, device: torch.device) -> 'PersonDetector':
         """Build the network that the checkpoint describes and load its weights."""
-        network = DetectorNetwork(**checkpoint.config)
-        restore(network, checkpoint)
-        return cls(network, device)
+        with building(checkpoint):
+            network = DetectorNetwork(**checkpoint.config)
+            restore(network, checkpoint)
+            return cls(network, device)
 
     def warm_up(self) -> None:
         """Run the network once, so that the first picture is not slow."""
@@ -73,6 +74,7 @@ class PersonDetector:
         """
         found = [self._candidates(image, longer_side) for longer_side in self._views]
         scores, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        check_finite('the detector', scores, boxes)
         order = np.argsort(-scores, kind='stable')
         scores, boxes = scores[order], boxes[order]
         kept = keep_distinct(boxes, scores)

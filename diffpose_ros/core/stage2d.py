@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from diffpose_ros.core.clip import neighbours
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.crop import Crop
-from diffpose_ros.core.people import Frame, Pose2D
+from diffpose_ros.core.people import check_finite, Frame, Pose2D
 from diffpose_ros.core.skeleton import H36M_17, joint_map
 from diffpose_ros.core.tracker import Track
 from diffpose_ros.video2d.estimator import VideoEstimator
@@ -49,6 +49,7 @@ class Stage2D:
         self._fill_features(window, tracks, crops)
         features, present = self._stack(window, tracks)
         batch = self._estimator.estimate(features, present, settings.steps, settings.ensembles)
+        check_finite('the 2D estimator', batch.xy, batch.covariance, batch.score)
         return [
             self._in_image(crop, *joints)
             for crop, *joints in zip(crops, batch.xy, batch.covariance, batch.score, strict=True)

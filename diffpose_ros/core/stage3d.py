@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from diffpose_ros.core.camera import Camera, look_at, rotate_rays
 from diffpose_ros.core.clip import time_slots
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
-from diffpose_ros.core.people import JointState, Pose2D, Pose3D, ScaleSource
+from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.tracker import Sighting, Track
 from diffpose_ros.lift3d.lifter import LiftedPose, Lifter
@@ -82,7 +82,7 @@ class Stage3D:
         self._run([empty], settings)
 
     def _run(self, windows: list[LiftWindow], settings: InferenceConfig) -> LiftedPose:
-        return self._lifter.lift(
+        lifted = self._lifter.lift(
             np.stack([window.rays for window in windows]),
             np.stack([window.covariance for window in windows]),
             np.stack([window.score for window in windows]),
@@ -90,6 +90,8 @@ class Stage3D:
             settings.lift_steps,
             settings.hypotheses,
         )
+        check_finite('the lifter', lifted.hypotheses, lifted.covariance)
+        return lifted
 
     def _window(self, track: Track) -> LiftWindow:
         sightings = list(track.sightings)

@@ -66,6 +66,7 @@ class Health:
     _failure: str = ''
     _troubled: float = -math.inf
     _failed: float = -math.inf
+    _begun: float = math.inf  # the image in work
     _ages: Recent = field(default_factory=Recent)
     _totals: Recent = field(default_factory=Recent)
     _arrivals: Recent = field(default_factory=Recent)
@@ -90,6 +91,14 @@ class Health:
         """Note an image on which the pipeline broke."""
         self._failure, self._failed = reason, time.monotonic()
         self.last_error = reason
+
+    def begins(self) -> None:
+        """Note that work on an image begins."""
+        self._begun = time.monotonic()
+
+    def ends(self) -> None:
+        """Note that it has ended, well or not."""
+        self._begun = math.inf
 
     def processed(self, timing: Timing, result: FrameResult, dropped: int) -> None:
         """Note an image whose results are out."""
@@ -132,6 +141,9 @@ class Health:
         verdicts = []
         if now - self._failed < TROUBLE_S:
             verdicts.append((ERROR, self._failure))
+        in_work_s = now - self._begun
+        if in_work_s * 1000 > config.error_ms:
+            verdicts.append((ERROR, f'one image is in work for {in_work_s:.1f} s'))
         total_ms = _percentile(self._totals.values(now), 95)
         if total_ms > config.warn_ms:
             level = ERROR if total_ms > config.error_ms else WARN

@@ -95,16 +95,15 @@ class DiffposeNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera."""
         self._health = Health()
-        self._worker = NewestWorker(
-            FrameWork(
-                self._pipeline,
-                self._settings,
-                self._cameras,
-                self._outputs,
-                self._health,
-                self.get_logger(),
-            )
+        work = FrameWork(
+            self._pipeline,
+            self._settings,
+            self._cameras,
+            self._outputs,
+            self._health,
+            self.get_logger(),
         )
+        self._worker = NewestWorker(work, work.died)
         self._seq = 0
         kind = CompressedImage if self._compressed else Image
         self._listen(CameraInfo, topics.CAMERA_INFO, self._cameras.update)
