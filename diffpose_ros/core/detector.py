@@ -74,7 +74,6 @@ class PersonDetector:
         """
         found = [self._candidates(image, longer_side) for longer_side in self._views]
         scores, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        check_finite('the detector', scores, boxes)
         order = np.argsort(-scores, kind='stable')
         scores, boxes = scores[order], boxes[order]
         kept = keep_distinct(boxes, scores)
@@ -86,6 +85,7 @@ class PersonDetector:
         shown = shrink(image, longer_side)
         logits, corners = self._network(as_input(shown, self._device))
         scores, boxes = peaks(logits[0].sigmoid(), corners[0], self._lowest_score)
+        check_finite('the detector', logits.cpu().numpy(), boxes)  # a score of NaN is no candidate
         height, width = shown.shape[:2]
         boxes = np.clip(boxes, -0.5, np.array([width, height] * 2) - 0.5)
         scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2)
