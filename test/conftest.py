@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 import random
 import socket
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 DDS_DISCOVERY_PORT = 7410  # of the first participant of domain 0
 DDS_PORTS_PER_DOMAIN = 250
 LOCK_PORT = 17410  # one port per domain, held as long as the tests run
+
+sys.path.append(str(Path(__file__).parent))  # for fuzzing
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,11 @@ Floats = NDArray[np.floating]
 
 PINHOLE_MODELS = ('plumb_bob', 'rational_polynomial')
 MODELS = (*PINHOLE_MODELS, 'equidistant')
+DISTORTION_LENGTHS = {  # coefficients that OpenCV takes; fewer than it needs are filled with 0
+    **dict.fromkeys(PINHOLE_MODELS, (0, 4, 5, 8, 12, 14)),
+    'equidistant': (0, 1, 2, 3, 4),
+}
+MAX_FOCAL_PX, MAX_COEFFICIENT = 1e6, 1e4  # beyond, the numbers are no calibration
 ASSUMED_FOV_DEG = 60.0  # where the camera is unknown
 
 
@@ -31,18 +36,36 @@ class Camera:
     model: str = 'plumb_bob'
 
     def __post_init__(self) -> None:
-        if self.K.shape != (3, 3) or not np.isfinite(self.K).all():
-            raise ValueError(f'K must be 3x3 and finite, got {self.K.tolist()}; calibrate again')
-        if not (self.K[0, 0] > 0 and self.K[1, 1] > 0):
-            raise ValueError(
-                f'focal lengths are {self.K[0, 0]} and {self.K[1, 1]} px; calibrate the camera'
-            )
         if self.width < 1 or self.height < 1:
             raise ValueError(f'image size is {self.width}x{self.height}; set both above 0')
+        self._check_intrinsics()
+        self._check_distortion()
+
+    def _check_intrinsics(self) -> None:
+        K = self.K
+        if K.shape != (3, 3) or not np.isfinite(K).all():
+            raise ValueError(f'K must be 3x3 and finite, got {K.tolist()}; calibrate again')
+        focal_px, center_px = np.diag(K)[:2], K[:2, 2]
+        if not (focal_px > 0).all() or max(*focal_px, *abs(center_px)) > MAX_FOCAL_PX:
+            raise ValueError(
+                f'focal lengths are {K[0, 0]} and {K[1, 1]} px, the centre is at '
+                f'{center_px.tolist()} px; calibrate the camera'
+            )
+
+    def _check_distortion(self) -> None:
         if self.model not in MODELS:
             raise ValueError(f'distortion model {self.model!r}; use one of {MODELS}')
-        if not np.isfinite(self.distortion).all():
-            raise ValueError(f'distortion is {self.distortion.tolist()}; all must be finite')
+        values, lengths = self.distortion, DISTORTION_LENGTHS[self.model]
+        if values.shape not in [(n,) for n in lengths]:
+            raise ValueError(
+                f'distortion of model {self.model} has shape {values.shape}; '
+                f'give one of {lengths} coefficients'
+            )
+        if not (np.abs(values) <= MAX_COEFFICIENT).all():
+            raise ValueError(
+                f'distortion is {values.tolist()}; all must be finite and none beyond '
+                f'{MAX_COEFFICIENT:.0f}'
+            )
 
     @classmethod
     def from_fov(cls, width: int, height: int, fov_deg: float) -> 'Camera':

@@ -1,6 +1,7 @@
 """Checkpoints: NAME.safetensors with NAME.json beside it (manifest: kind, config, sha256)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 import hashlib
 import json
@@ -9,8 +10,11 @@ from typing import Any
 
 from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.share import find_shared
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn, Tensor
+
+MANIFEST = {'kind': str, 'config': dict, 'sha256': str}
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,21 @@ def load_checkpoint(name: str, *kinds: str) -> Checkpoint:
             f'{path} has sha256 {sha256[:12]}…, its manifest says {manifest["sha256"][:12]}…; '
             'the file is damaged or was exchanged: install it again'
         )
-    known = ('kind', 'config', 'sha256')
-    extras = {key: value for key, value in manifest.items() if key not in known}
-    tensors = load(data)
+    extras = {key: value for key, value in manifest.items() if key not in MANIFEST}
+    tensors = _tensors(path, data)
     return Checkpoint(path.stem, manifest['kind'], manifest['config'], tensors, sha256, extras)
+
+
+@contextmanager
+def building(checkpoint: Checkpoint) -> Iterator[None]:
+    """Raise ValueError when the code inside cannot build what the manifest describes."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f'the manifest of {checkpoint.model_id} describes no network of this version '
+            f'({type(error).__name__}: {error}); install the model again'
+        ) from error
 
 
 def restore(module: nn.Module, checkpoint: Checkpoint) -> None:
@@ -113,9 +128,19 @@ def save_checkpoint(
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is not JSON ({error}); install the model again') from error
-    missing = {'kind', 'config', 'sha256'} - set(manifest)
-    if missing:
-        raise ValueError(f'{path} lacks {sorted(missing)}; install the model again')
-    return manifest
+    found = manifest if isinstance(manifest, dict) else {}
+    wrong = [key for key, kind in MANIFEST.items() if not isinstance(found.get(key), kind)]
+    if wrong:
+        raise ValueError(f'{path} lacks {wrong}; install the model again')
+    return found
+
+
+def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:
+    try:
+        return load(data)
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ValueError(
+            f'{path} is no safetensors file ({error}); install the model again'
+        ) from error

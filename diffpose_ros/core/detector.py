@@ -9,7 +9,7 @@ grown on every side by 5 % of its longer side, because hands and feet reach beyo
 from collections.abc import Sequence
 
 import cv2
-from diffpose_ros.core.checkpoint import Checkpoint, restore
+from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
 from diffpose_ros.core.people import Box, check_finite
 import numpy as np
@@ -56,17 +56,15 @@ class PersonDetector:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, device: torch.device) -> 'PersonDetector':
         """Build the network that the checkpoint describes and load its weights."""
-        network = DetectorNetwork(**checkpoint.config)
-        restore(network, checkpoint)
-        return cls(network, device)
+        with building(checkpoint):
+            network = DetectorNetwork(**checkpoint.config)
+            restore(network, checkpoint)
+            return cls(network, device)
 
-    @torch.inference_mode()
     def warm_up(self) -> None:
         """Run the network on an empty picture; raise ValueError if that goes wrong."""
         empty = np.zeros((3 * self._views[0], 4 * self._views[0], 3), np.uint8)
         self.detect(empty)
-        answers = self._network(as_input(shrink(empty, min(self._views)), self._device))
-        check_finite('person detector', *(answer.cpu().numpy() for answer in answers))
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
         """
@@ -88,6 +86,7 @@ class PersonDetector:
         shown = shrink(image, longer_side)
         logits, corners = self._network(as_input(shown, self._device))
         scores, boxes = peaks(logits[0].sigmoid(), corners[0], self._lowest_score)
+        check_finite('the detector', logits.cpu().numpy(), boxes)  # a score of NaN is no candidate
         height, width = shown.shape[:2]
         boxes = np.clip(boxes, -0.5, np.array([width, height] * 2) - 0.5)
         scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2)

@@ -46,12 +46,12 @@ def check_shape(name: str, array: NDArray, shape: tuple[int | None, ...]) -> Non
         raise ValueError(f'{name} has shape {array.shape}, expected {expected}')
 
 
-def check_finite(network: str, *answers: Floats) -> None:
+def check_finite(source: str, *arrays: NDArray) -> None:
     """Raise ValueError when a network answers with anything that is not a number."""
-    if not all(np.isfinite(answer).all() for answer in answers):
+    if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError(
-            f'the {network} answers with numbers that are not finite; install its checkpoint '
-            'again, or try another device'
+            f'{source} answers with numbers that are not finite; install its checkpoint again, '
+            'or try another device'
         )
 
 
@@ -121,7 +121,7 @@ class Pose2D:
 
     xy          (J, 2)     pixels of the image as received, NaN = no estimate
     covariance  (J, 2, 2)  pixels squared
-    score       (J,)       0 to 1, probability of lying within the PCK radius
+    score       (J,)       0 to 1, probability of lying within the PCK radius; 0 without estimate
     """
 
     xy: Floats
@@ -133,6 +133,8 @@ class Pose2D:
         check_shape('xy', self.xy, (None, 2))
         check_shape('covariance', self.covariance, (joints, 2, 2))
         check_shape('score', self.score, (joints,))
+        known = np.isfinite(self.xy).all(axis=1) & np.isfinite(self.covariance).all(axis=(1, 2))
+        object.__setattr__(self, 'score', np.where(known, np.nan_to_num(self.score), 0.0))
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Pose3D:
     root_covariance  (3, 3)     metres squared, of the hip alone
     hypotheses       (H, J, 3)  in the order of falling weight
     weights          (H,)       sum 1
-    state            (J,)       JointState
+    state            (J,)       JointState; INVALID where the mean or covariance is no number
     """
 
     xyz: Floats
@@ -164,6 +166,9 @@ class Pose3D:
         check_shape('hypotheses', self.hypotheses, (None, joints, 3))
         check_shape('weights', self.weights, (len(self.hypotheses),))
         check_shape('state', self.state, (joints,))
+        known = np.isfinite(self.xyz).all(axis=1) & np.isfinite(self.covariance).all(axis=(1, 2))
+        state = np.where(known, self.state, JointState.INVALID).astype(np.uint8)
+        object.__setattr__(self, 'state', state)
 
 
 @dataclass(frozen=True)

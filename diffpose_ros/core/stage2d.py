@@ -8,7 +8,7 @@ from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.people import check_finite, Frame, Pose2D
 from diffpose_ros.core.skeleton import H36M_17, joint_map
 from diffpose_ros.core.tracker import Track
-from diffpose_ros.video2d.estimator import VideoEstimator
+from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
 import torch
 from torch import Tensor
@@ -48,7 +48,7 @@ class Stage2D:
         crops = [self._aim(track) for track in tracks]
         self._fill_features(window, tracks, crops)
         features, present = self._stack(window, tracks)
-        batch = self._estimator.estimate(features, present, settings.steps, settings.ensembles)
+        batch = self._run(features, present, settings)
         return [
             self._in_image(crop, *joints)
             for crop, *joints in zip(crops, batch.xy, batch.covariance, batch.score, strict=True)
@@ -61,8 +61,12 @@ class Stage2D:
         slots = self._estimator.past + 1 + self._estimator.future
         features = self._estimator.features(empty)[:, None].expand(-1, slots, -1, -1, -1)
         present = torch.ones(1, slots, dtype=torch.bool)
-        poses = self._estimator.estimate(features, present, settings.steps, settings.ensembles)
-        check_finite('2D estimator', poses.xy, poses.covariance, poses.score)
+        self._run(features, present, settings)
+
+    def _run(self, features: Tensor, present: Tensor, settings: InferenceConfig) -> Pose2DBatch:
+        batch = self._estimator.estimate(features, present, settings.steps, settings.ensembles)
+        check_finite('the 2D estimator', batch.xy, batch.covariance, batch.score)
+        return batch
 
     def _aim(self, track: Track) -> Crop:
         if track.crop is None or not track.crop.suits(track.box):

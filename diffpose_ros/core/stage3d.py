@@ -87,11 +87,10 @@ class Stage3D:
             np.ones(slots, bool),
             np.eye(3),
         )
-        poses = self._run([empty], settings)
-        check_finite('lifter', poses.hypotheses, poses.covariance)
+        self._run([empty], settings)
 
     def _run(self, windows: list[LiftWindow], settings: InferenceConfig) -> LiftedPose:
-        return self._lifter.lift(
+        lifted = self._lifter.lift(
             np.stack([window.rays for window in windows]),
             np.stack([window.covariance for window in windows]),
             np.stack([window.score for window in windows]),
@@ -99,6 +98,8 @@ class Stage3D:
             settings.lift_steps,
             settings.hypotheses,
         )
+        check_finite('the lifter', lifted.hypotheses, lifted.covariance)
+        return lifted
 
     def _window(self, track: Track) -> LiftWindow:
         sightings = list(track.sightings)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from diffpose_ros.core.checkpoint import Checkpoint, restore
+from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.people import check_shape
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.calibration import Calibration
@@ -90,10 +90,11 @@ class Lifter:
         cls, checkpoint: Checkpoint, device: torch.device, seed: int = 0, start: str = 'mixture'
     ) -> 'Lifter':
         """Build the lifter of a checkpoint of kind lift3d; start: see start.start_of."""
-        model = LiftModel.from_config(checkpoint.config)
-        restore(model, checkpoint)
-        calibration = Calibration.from_manifest(checkpoint.extras.get('calibration'))
-        return cls(model, calibration, device, seed, start)
+        with building(checkpoint):
+            model = LiftModel.from_config(checkpoint.config)
+            restore(model, checkpoint)
+            calibration = Calibration.from_manifest(checkpoint.extras.get('calibration'))
+            return cls(model, calibration, device, seed, start)
 
     def lift(
         self,

@@ -65,13 +65,16 @@ class VideoReader:
 
     def _decode(self, start_ns: int) -> Iterator[tuple[int, VideoFrame]]:
         """Yield frames from the key frame before start_ns on; without times, from the first."""
-        with av.open(str(self.path)) as container:
-            stream = container.streams.video[0]
-            if start_ns > 0 and self._first_s is not None and stream.time_base:
-                start_s = self._first_s + start_ns / NANOSECONDS
-                container.seek(int(start_s / stream.time_base), stream=stream)
-            for index, frame in enumerate(container.decode(stream)):
-                yield self._time_ns(index, frame), frame
+        try:
+            with av.open(str(self.path)) as container:
+                stream = container.streams.video[0]
+                if start_ns > 0 and self._first_s is not None and stream.time_base:
+                    start_s = self._first_s + start_ns / NANOSECONDS
+                    container.seek(int(start_s / stream.time_base), stream=stream)
+                for index, frame in enumerate(container.decode(stream)):
+                    yield self._time_ns(index, frame), frame
+        except av.FFmpegError as error:
+            raise ValueError(f'{self.path} is damaged ({error}); convert it to mp4') from error
 
     def _time_ns(self, index: int, frame: VideoFrame) -> int:
         if frame.time is None or self._first_s is None:

@@ -73,6 +73,7 @@ class Health:
     _failure: str = ''
     _troubled: float = -math.inf
     _failed: float = -math.inf
+    _begun: float = math.inf  # the image in work
     _ages: Recent = field(default_factory=Recent)
     _totals: Recent = field(default_factory=Recent)
     _arrivals: Recent = field(default_factory=Recent)
@@ -97,6 +98,14 @@ class Health:
         """Note an image on which the pipeline broke."""
         self._failure, self._failed = reason, time.monotonic()
         self.last_error = reason
+
+    def begins(self) -> None:
+        """Note that work on an image begins."""
+        self._begun = time.monotonic()
+
+    def ends(self) -> None:
+        """Note that it has ended, well or not."""
+        self._begun = math.inf
 
     def processed(self, timing: Timing, result: FrameResult, dropped: int) -> None:
         """Note an image whose results are out."""
@@ -150,6 +159,9 @@ class Health:
     def _judge_progress(self, config: DiagnosticsConfig, now: float) -> list[Verdict]:
         if now - self._failed < TROUBLE_S:
             return [(ERROR, self._failure)]
+        in_work_s = now - self._begun
+        if in_work_s * 1000 > config.error_ms:
+            return [(ERROR, f'one image is in work for {in_work_s:.1f} s')]
         idle_s = now - max(self.last_result, self.since)
         if idle_s <= max(TROUBLE_S, 2 * config.error_ms / 1000):
             return []

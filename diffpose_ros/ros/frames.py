@@ -53,18 +53,29 @@ class FrameWork:
         if self.paused:
             return
         arrival.timing.start()
+        self._health.begins()
         try:
             if self._is_fresh(arrival):
                 image = self._decode(arrival)
                 if image is not None:
                     self._infer(arrival, image)
         except Exception as error:
-            self._lost += self._pipeline.reset()  # who knows in what state it was left
-            self._health.failed(f'{type(error).__name__}: {error}')
+            self._recover(f'{type(error).__name__}: {error}')
             self._logger.error(
                 f'image {arrival.seq} failed, going on with the next:\n{traceback.format_exc()}',
                 throttle_duration_sec=REPEAT_S,
             )
+        finally:
+            self._health.ends()
+
+    def died(self) -> None:
+        """Take over from a worker whose thread has ended."""
+        self._recover('the worker thread had ended; a new one goes on')
+        self._logger.error('the worker thread had ended; a new one goes on')
+
+    def _recover(self, reason: str) -> None:
+        self._health.failed(reason)
+        self._lost += self._pipeline.reset()  # who knows in what state it was left
 
     def pause(self) -> None:
         """Infer nothing more; say that nobody is seen."""

@@ -1,10 +1,13 @@
 """Messages of a camera to pixels and intrinsics; each is checked before it is used."""
 
+import io
+
 import cv2
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.ros import compat
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -18,6 +21,7 @@ BYTES_PER_PIXEL = {
     **dict.fromkeys(('bayer_rggb16', 'bayer_bggr16', 'bayer_gbrg16', 'bayer_grbg16'), 2),
 }
 IN_PAIRS = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'bayer')  # of columns
+MAX_PIXELS = 2**26  # a few bytes of PNG can claim gigapixels
 
 
 def to_rgb(msg: Image | CompressedImage) -> Rgb:
@@ -49,15 +53,37 @@ def image_to_rgb(msg: Image) -> Rgb:
 
 def compressed_to_rgb(msg: CompressedImage) -> Rgb:
     """Return the pixels (H, W, 3) of a JPEG or PNG image."""
-    data = np.frombuffer(msg.data, np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    data = bytes(msg.data)
+    pixels = _decode(data)
     if pixels is None:
         raise ValueError(
-            f'compressed image of format {msg.format!r} and {data.size} bytes cannot be decoded; '
+            f'compressed image of format {msg.format!r} and {len(data)} bytes cannot be decoded; '
             'publish JPEG or PNG'
         )
     # compressed_image_transport names the channel order that it handed to the encoder as BGR
     return pixels if 'compressed rgb' in msg.format else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _decode(data: bytes) -> Rgb | None:
+    """Return the pixels (H, W, 3) as OpenCV decodes them, None where it cannot."""
+    try:
+        with Picture.open(io.BytesIO(data), formats=('JPEG', 'PNG')) as header:
+            width, height = header.size
+    except Exception:  # whatever Pillow stumbles over: the bytes are a stranger's
+        return None
+    check_size(f'compressed image of {width}x{height}', width, height)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+
+
+def check_size(what: str, width: int, height: int) -> None:
+    """Raise ValueError when an image has no pixels, or more than any camera."""
+    if not width or not height:
+        raise ValueError(f'{what} is empty; check the camera driver')
+    if width * height > MAX_PIXELS:
+        raise ValueError(f'{what} has more than {MAX_PIXELS} pixels; publish a smaller one')
 
 
 def check_image(msg: Image) -> None:
@@ -69,8 +95,7 @@ def check_image(msg: Image) -> None:
         )
     size = f'image of {msg.width}x{msg.height} {msg.encoding}'
     row = msg.width * BYTES_PER_PIXEL[msg.encoding]
-    if not row or not msg.height:
-        raise ValueError(f'{size} is empty; check the camera driver')
+    check_size(size, msg.width, msg.height)
     if msg.width % 2 and msg.encoding.startswith(IN_PAIRS):
         raise ValueError(f'{size} has an odd width; crop it to an even one')
     if msg.step < row or len(msg.data) != msg.step * msg.height:

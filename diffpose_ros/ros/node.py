@@ -111,7 +111,7 @@ class DiffposeNode(LifecycleNode):
             self._health,
             self.get_logger(),
         )
-        self._worker = NewestWorker(self._work)
+        self._worker = NewestWorker(self._work, self._work.died)
         self._seq = 0
         kind = CompressedImage if self._compressed else Image
         for companion in self._companions.inputs:

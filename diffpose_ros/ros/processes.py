@@ -36,6 +36,11 @@ class Child:
                 preexec_fn=_end_with_parent,
             )
 
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
     def ended(self) -> bool:
         """Say whether the process ended well; RuntimeError when it failed."""
         code = self._process.poll()

@@ -25,19 +25,27 @@ class Arrival:
 
 
 class NewestWorker:
-    """A mailbox for one image and the thread that empties it."""
+    """
+    A mailbox for one image and the thread that empties it.
 
-    def __init__(self, work: Callable[[Arrival], None]) -> None:
+    work  called with each image
+    died  called when the thread has ended against all care, before another one goes on
+    """
+
+    def __init__(self, work: Callable[[Arrival], None], died: Callable[[], None]) -> None:
         self._work = work
+        self._died = died
         self._waiting: Arrival | None = None
         self._errands: deque[Callable[[], None]] = deque()
         self._open = True
         self._changed = Condition()
-        self._thread = Thread(target=self._run, name='diffpose worker', daemon=True)
-        self._thread.start()
+        self._thread = self._start()
 
     def put(self, arrival: Arrival) -> None:
         """Offer an image; an older one that still waits is dropped."""
+        if not self._thread.is_alive():
+            self._died()
+            self._thread = self._start()
         with self._changed:
             self._waiting = arrival
             self._changed.notify()
@@ -65,6 +73,11 @@ class NewestWorker:
             self._changed.notify()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _start(self) -> Thread:
+        thread = Thread(target=self._run, name='diffpose worker', daemon=True)
+        thread.start()
+        return thread
 
     def _run(self) -> None:
         while (job := self._take()) is not None:

@@ -3,7 +3,7 @@
 import copy
 from dataclasses import dataclass
 
-from diffpose_ros.core.checkpoint import Checkpoint, restore
+from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.diffusion.schedule import sample
 from diffpose_ros.video2d.calibration import Calibration
@@ -68,11 +68,12 @@ class VideoEstimator:
         cls, checkpoint: Checkpoint, device: torch.device, seed: int = 0
     ) -> 'VideoEstimator':
         """Return the estimator that a checkpoint of kind pose2d describes."""
-        config = NetworkConfig.from_dict(checkpoint.config | {'pretrained': ''})
-        network = PoseNetwork(config)
-        restore(network, checkpoint)
-        calibration = Calibration.from_dict(checkpoint.extras['calibration'], config.joints)
-        return cls(network, calibration, device, seed)
+        with building(checkpoint):
+            config = NetworkConfig.from_dict(checkpoint.config | {'pretrained': ''})
+            network = PoseNetwork(config)
+            restore(network, checkpoint)
+            calibration = Calibration.from_dict(checkpoint.extras['calibration'], config.joints)
+            return cls(network, calibration, device, seed)
 
     @torch.inference_mode()
     def features(self, crops: NDArray[np.uint8]) -> Tensor:

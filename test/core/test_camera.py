@@ -64,7 +64,10 @@ BAD_K = K * np.array([[0.0, 1, 1], [1, 1, 1], [1, 1, 1]])
         ({'K': np.full((3, 3), np.nan)}, 'calibrate again'),
         ({'width': 0}, 'set both above 0'),
         ({'model': 'thin_prism'}, 'use one of'),
-        ({'distortion': np.array([np.inf])}, 'must be finite'),
+        ({'distortion': np.array([np.inf] * 5)}, 'must be finite'),
+        ({'distortion': np.full(4, 1e9)}, 'none beyond 10000'),
+        ({'distortion': np.zeros(3)}, r'shape \(3,\); give one of'),
+        ({'K': np.diag([1e300, 500, 1])}, 'calibrate the camera'),
     ],
 )
 def test_unusable_intrinsics_are_refused_with_the_remedy(changes, remedy):

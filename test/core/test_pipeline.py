@@ -132,7 +132,7 @@ def test_more_people_than_allowed_are_told(pipeline, frames, monkeypatch):
 @pytest.mark.parametrize(
     ('network', 'told'),
     [
-        (lambda pipeline: pipeline._detector._network, 'person detector'),
+        (lambda pipeline: pipeline._detector._network, 'detector'),
         (lambda pipeline: pipeline._stage2d._estimator._network, '2D estimator'),
         (lambda pipeline: pipeline._stage3d._lifter._model, 'lifter'),
     ],

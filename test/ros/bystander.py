@@ -78,6 +78,17 @@ class Bystander(Node):
             CameraInfo(width=width, height=height, k=k, distortion_model='plumb_bob')
         )
 
+    def wait_for_level(self, kind: str, level: bytes) -> str:
+        """Wait for diagnostics about input or inference of that level; return their message."""
+        count = len(self.diagnostics)
+
+        def messages():
+            told = [item for array in self.diagnostics[count:] for item in array.status]
+            told = [item for item in told if item.name.endswith(f'diffpose: {kind}')]
+            return [item.message for item in told if item.level == level]
+
+        return wait_for(messages)[0]
+
 
 def rgb_message(pixels: np.ndarray | None = None) -> Image:
     if pixels is None:
@@ -133,11 +144,4 @@ class Graph:
 
     def wait_for_level(self, kind: str, level: bytes) -> str:
         """Wait for diagnostics about input or inference of that level; return their message."""
-        count = len(self.bystander.diagnostics)
-
-        def messages():
-            told = [item for array in self.bystander.diagnostics[count:] for item in array.status]
-            told = [item for item in told if item.name.endswith(f'diffpose: {kind}')]
-            return [item.message for item in told if item.level == level]
-
-        return wait_for(messages)[0]
+        return self.bystander.wait_for_level(kind, level)

@@ -1,5 +1,8 @@
 """Camera messages to pixels and intrinsics, against references computed here by hand."""
 
+import struct
+import zlib
+
 from bystander import rgb_message, wait_for
 import cv2
 from diffpose_ros.ros import compat
@@ -126,6 +129,14 @@ def broken(**changes) -> Image:
     return msg
 
 
+def claiming(width: int, height: int) -> CompressedImage:
+    """Return a small PNG whose header claims another size."""
+    data = bytearray(cv2.imencode('.png', RGB)[1].tobytes())
+    data[16:24] = struct.pack('>II', width, height)
+    data[29:33] = struct.pack('>I', zlib.crc32(data[12:29]))
+    return CompressedImage(format='png', data=bytes(data))
+
+
 BROKEN = [
     (broken(encoding='32FC1'), "encoding '32FC1' is not supported; convert it"),
     (broken(encoding=''), "encoding '' is not supported"),
@@ -136,6 +147,9 @@ BROKEN = [
     (broken(encoding='yuv422', width=63), 'odd width'),
     (CompressedImage(format='jpeg', data=b''), '0 bytes cannot be decoded; publish JPEG or PNG'),
     (CompressedImage(format='h264', data=b'abcdefgh' * 9), "format 'h264'"),
+    (CompressedImage(format='bmp', data=cv2.imencode('.bmp', RGB)[1].tobytes()), 'JPEG or PNG'),
+    (claiming(10_000, 7000), 'has more than 67108864 pixels; publish a smaller one'),
+    (claiming(10**9, 10**9), 'cannot be decoded'),
 ]
 
 

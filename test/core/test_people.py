@@ -1,0 +1,53 @@
+"""Numbers that are none."""
+
+from dataclasses import replace
+
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, ScaleSource
+from diffpose_ros.core.pipeline import PosePipeline
+import numpy as np
+import pytest
+
+EYES = np.tile(np.eye(3), (4, 1, 1))
+POSE = Pose3D(
+    np.zeros((4, 3)),
+    EYES,
+    np.eye(3),
+    np.zeros((1, 4, 3)),
+    np.ones(1),
+    np.full(4, JointState.MEASURED, np.uint8),
+    ScaleSource.BODY_PRIOR,
+)
+
+
+@pytest.mark.parametrize('wrong', [np.nan, np.inf])
+def test_a_joint_without_a_finite_mean_or_covariance_is_invalid(wrong):
+    xyz, covariance = np.zeros((4, 3)), EYES.copy()
+    xyz[1, 2], covariance[3, 0, 0] = wrong, wrong
+    states = replace(POSE, xyz=xyz, covariance=covariance).state
+    assert states.tolist() == [JointState.MEASURED, JointState.INVALID] * 2
+
+
+def test_an_image_point_that_is_no_number_has_no_score():
+    xy, score = np.zeros((3, 2)), np.ones(3)
+    xy[0], score[1] = np.nan, np.nan
+    pose = Pose2D(xy, EYES[:3, :2, :2], score)
+    assert pose.score.tolist() == [0, 0, 1]
+
+
+def test_a_network_that_returns_nan_is_named():
+    check_finite('the lifter', np.zeros(3), np.ones(2))
+    with pytest.raises(ValueError, match='the lifter answers with numbers that are not finite'):
+        check_finite('the lifter', np.zeros(3), np.array([np.nan]))
+
+
+@pytest.mark.parametrize('stage', ['_detector', '_stage2d', '_stage3d'])
+def test_weights_that_turned_into_nan_are_an_error_and_no_pose(stage):
+    pipeline = PosePipeline.from_config(PipelineConfig(device='cpu'))
+    part = getattr(pipeline, stage)
+    part = getattr(part, '_estimator', getattr(part, '_lifter', part))
+    network = getattr(part, '_network', getattr(part, '_model', None))
+    for parameter in network.parameters():
+        parameter.data.fill_(float('nan'))
+    with pytest.raises(ValueError, match='numbers that are not finite'):
+        pipeline.warm_up()
