@@ -21,8 +21,8 @@ from torch import Tensor
 MIN_IOU = 0.2  # a detection that overlaps a track less is somebody else
 DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track's box
 SAME_PERSON = 0.15  # mean joint distance of two skeletons, in heights of their box
-MIN_JOINTS = 5  # measured joints that keep a skeleton alive
-BIRTH_JOINTS = 12  # measured joints that make a detection a person: detections are often wrong
+MIN_JOINTS = 7  # measured joints that keep a skeleton alive
+BIRTH_SCORE = 0.55  # mean score of the joints that makes a detection a person: many are wrong
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
 
 
@@ -111,8 +111,8 @@ class Tracker:
     def observe(self, track: Track, pose: Pose2D, stamp_ns: int) -> None:
         """Take the 2D pose of the newest frame into the track, unless it shows nobody."""
         seen = pose.score >= self.config.joint_threshold
-        needed = MIN_JOINTS if track.hits else BIRTH_JOINTS
-        track.pose = pose if seen.sum() >= needed else None
+        known = track.hits > 0 or pose.score.mean() >= BIRTH_SCORE
+        track.pose = pose if known and seen.sum() >= MIN_JOINTS else None
         if track.pose is not None:
             score = float(pose.score[seen].mean())
             track.box = Box.around(pose.xy[seen], score)

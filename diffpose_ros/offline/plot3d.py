@@ -23,6 +23,7 @@ PAPER_COLORS = {
 }
 GRID_COLOR = (0.85, 0.86, 0.88, 1.0)
 DPI = 110
+CLEAR = 0.5  # mean score from which a person makes a picture better
 MOST_NAMED = 2  # people whose distance fits into the title
 
 
@@ -49,8 +50,9 @@ def write_summary(
 
 
 def clarity(people: Sequence[Person]) -> float:
-    """Return how well people are seen: the sum of their joints' scores, 3D poses only."""
-    return sum(float(np.nansum(p.pose2d.score)) for p in people if p.pose2d and p.pose3d)
+    """Return how well people are seen: the sum of their mean scores, less where these are low."""
+    seen = [float(np.nanmean(p.pose2d.score)) for p in people if p.pose2d and p.pose3d]
+    return sum(score - CLEAR for score in seen)
 
 
 def plot_people(axes: Axes3D, people: Sequence[Person], skeleton: Skeleton) -> None:
