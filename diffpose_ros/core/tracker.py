@@ -21,6 +21,7 @@ from torch import Tensor
 MIN_IOU = 0.2  # a detection that overlaps a track less is somebody else
 DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track's box
 SAME_PERSON = 0.15  # mean joint distance of two skeletons, in heights of their box
+SAME_JOINT, SHARED = 0.06, 0.4  # or more than that share of the joints so close to each other
 MIN_JOINTS = 7  # measured joints that keep a skeleton alive
 BIRTH_SCORE = 0.55  # mean score of the joints that makes a detection a person: many are wrong
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
@@ -160,4 +161,6 @@ def same_person(a: Track, b: Track) -> bool:
     if a.pose is None or b.pose is None:
         return False
     distance = np.linalg.norm(a.pose.xy - b.pose.xy, axis=1)
-    return bool(np.nanmean(distance) < SAME_PERSON * max(a.box.height, a.box.width))
+    size = max(a.box.height, a.box.width)
+    shared = np.mean(distance < SAME_JOINT * size)  # half a body seen as a whole shares its half
+    return bool(np.nanmean(distance) < SAME_PERSON * size or shared > SHARED)

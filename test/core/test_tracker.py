@@ -160,3 +160,28 @@ def test_people_for_whom_there_is_no_place_are_told_until_they_are_gone():
     assert len(ids(tracker)) == 1
     follow(tracker, 2, LEFT, detections=[LEFT])
     assert not tracker.crowded
+
+
+def test_half_a_body_taken_for_a_whole_is_no_second_person():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    (first,) = ids(tracker)
+    top = Box(LEFT.x_center, LEFT.y_center - 60, 80, 60)
+    tracker.associate([LEFT, replace(top, y_center=top.y_center - 60)], FRAME_NS)
+    whole, half = pose_at(LEFT), pose_at(LEFT)
+    half.xy[8:] += [200, 150]  # the other joints are somewhere else
+    for track, pose in zip(tracker.tracks, (whole, half), strict=True):
+        tracker.observe(track, pose, FRAME_NS)
+    tracker.drop_doubles()
+    assert ids(tracker) == [first]
+
+
+def test_an_unsure_skeleton_does_not_make_a_person_but_keeps_one_alive():
+    tracker = Tracker(CONFIG)
+    tracker.associate([LEFT], 0)
+    tracker.observe(tracker.tracks[0], pose_at(LEFT, 0.4), 0)
+    tracker.drop_doubles()
+    assert ids(tracker) == []
+    follow(tracker, 1, LEFT, detections=[LEFT])
+    tracker.observe(tracker.tracks[0], pose_at(LEFT, 0.4), 2 * FRAME_NS)
+    assert tracker.tracks[0].pose is not None
