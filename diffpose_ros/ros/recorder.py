@@ -15,7 +15,7 @@ from diffpose_ros.offline.recording import NODE
 from diffpose_ros.ros import topics
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -23,6 +23,7 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
+AWAKE_S = 0.5
 DEPTH = 1000  # messages that may wait: none is lost when the machine is busy
 
 # topic, type, latched
@@ -99,8 +100,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def record(bag: BagWriter) -> None:
     """Record until somebody stops it, be it while the recorder still subscribes."""
+    executor = SingleThreadedExecutor()
     try:
-        rclpy.spin(Recorder(bag))
+        executor.add_node(Recorder(bag))
+        while rclpy.ok():  # looks up now and then: a signal may come between two waits unnoticed
+            executor.spin_once(timeout_sec=AWAKE_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         return
     except rclpy_implementation.RCLError:

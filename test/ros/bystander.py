@@ -1,6 +1,8 @@
 """A bystander in the node's graph: it plays camera, robot and RViz."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+import subprocess
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -23,6 +25,17 @@ OUTPUTS = {
     'points': PointCloud2,
     'skeleton_info': SkeletonInfo,
 }
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen]:
+    """Run a program; it does not outlive a test that fails."""
+    child = subprocess.Popen(arguments)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
 
 
 def wait_for(what: Callable, patience_s: float = PATIENCE_S):

@@ -73,6 +73,8 @@ def test_a_stage_that_breaks_is_one_error_and_the_next_image_is_answered(
         g.pipeline.failures = stage == 'reset'
         g.bystander.show(stamp_s=1)
         wait_for(lambda: broken)
+        if isinstance(error, SystemExit):  # which ends the thread, a little later
+            wait_for(lambda: not g.node._worker._thread.is_alive())
     g.bystander.show(stamp_s=2)
     g.wait_for_level('inference', ERROR)
     g.bystander.show(stamp_s=3)

@@ -2,11 +2,10 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 
-from bystander import wait_for
+from bystander import process, wait_for
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.offline.video import VideoWriter
 from diffpose_ros.ros.player import camera_info, FRAME_ID, main
@@ -76,7 +75,7 @@ def test_the_images_come_at_the_pace_of_the_video_times_the_rate(video, camera, 
 
 def test_it_waits_until_somebody_listens(video, request):
     arguments = [sys.executable, '-m', 'diffpose_ros.ros.player', '--video', str(video)]
-    with subprocess.Popen(arguments) as player:
+    with process(*arguments) as player:
         time.sleep(3)
         assert player.poll() is None
         heard = request.getfixturevalue('camera')
@@ -85,8 +84,8 @@ def test_it_waits_until_somebody_listens(video, request):
 
 
 def test_as_a_process_it_ends_when_it_is_stopped(video):
-    arguments = ['--video', str(video)]
-    with subprocess.Popen([sys.executable, '-m', 'diffpose_ros.ros.player', *arguments]) as player:
+    arguments = [sys.executable, '-m', 'diffpose_ros.ros.player', '--video', str(video)]
+    with process(*arguments) as player:
         time.sleep(3)
         player.terminate()
         assert player.wait(20) in (130, -signal.SIGTERM)  # the latter while it still loads

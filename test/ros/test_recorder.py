@@ -1,11 +1,10 @@
 """The recorder in a real graph: what was said is in the file."""
 
 import signal
-import subprocess
 import sys
 import time
 
-from bystander import wait_for
+from bystander import process, wait_for
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.bag import BagWriter
@@ -118,11 +117,11 @@ def test_people_come_back_as_they_were(recorded):
 def test_as_a_process_it_closes_the_file_when_it_is_stopped(speaker, tmp_path, number):
     path = tmp_path / 'a.mcap'
     arguments = [sys.executable, '-m', 'diffpose_ros.ros.recorder', '--out', str(path)]
-    with subprocess.Popen(arguments) as process:
+    with process(*arguments) as recorder:
         wait_for(lambda: speaker.people.get_subscription_count(), 40)
         time.sleep(2)
         speaker.say(1)
         wait_for(lambda: speaker.people.wait_for_all_acked())
-        process.send_signal(number)
-        assert process.wait(30) == 0
+        recorder.send_signal(number)
+        assert recorder.wait(30) == 0
     assert len(read_recording(path).frames) == 1
