@@ -1,6 +1,7 @@
 """Health of the node: facts of the last seconds, and the two statuses made of them."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import math
 from pathlib import Path
@@ -19,6 +20,9 @@ TROUBLE_S = 2.0  # an error is told for so long
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 STALE = DiagnosticStatus.STALE
+NO_PUBLISHER = ', which nobody publishes, or not with a quality of service that fits'
+PUBLISHERS = 'publishers of '  # and a topic: keys of the input's status
+SUBSCRIBERS = 'subscribers of '  # of the inference's
 Verdict = tuple[bytes, str]
 
 
@@ -52,6 +56,8 @@ class Situation:
     model_id: str
     device: str
     converter: str
+    publishers: Mapping[str, int]  # that the node has found, by topic
+    subscribers: Mapping[str, int]
     paused: bool = False
 
 
@@ -138,7 +144,9 @@ class Health:
         silent_s = now - max(self.last_image, self.since)
         verdicts = []
         if silent_s > config.silent_s:
-            verdicts.append((ERROR, f'no image for {silent_s:.1f} s on {about.image_topic}'))
+            cause = '' if about.publishers.get(about.image_topic) else NO_PUBLISHER
+            told = f'no image for {silent_s:.1f} s on {about.image_topic}{cause}'
+            verdicts.append((ERROR, told))
         if now - self._troubled < TROUBLE_S:
             verdicts.append(self._input_trouble)
         if about.camera_problem:
@@ -204,6 +212,7 @@ class Health:
             'age_ms p95': f'{_percentile(ages, 95):.1f}',
             'camera_info': about.camera_problem or 'calibrated',
             'converter': about.converter,
+            **{PUBLISHERS + topic: count for topic, count in about.publishers.items()},
             'last error': self.last_error,
         }
 
@@ -221,6 +230,7 @@ class Health:
             'budget_ms': f'{self.budget_ms:.0f}',
             'budget misses': self.missed_count,
             **_memory_mb(),
+            **{SUBSCRIBERS + topic: count for topic, count in about.subscribers.items()},
         }
         for stage, recent in {**self._stages, 'total': self._totals}.items():
             values = recent.values(now)

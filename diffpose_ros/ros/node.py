@@ -229,6 +229,8 @@ class DiffposeNode(LifecycleNode):
             model_id=pipeline.model_id if pipeline else '',
             device=str(pipeline.device) if pipeline else '',
             converter=IMAGE_CONVERTER,
+            publishers={s.topic_name: s.get_publisher_count() for s in self._inputs},
+            subscribers=self._outputs.subscribers() if self._outputs else {},
             paused=self._work is not None and self._work.paused,
         )
         msg = DiagnosticArray(status=self._health.statuses(about, self._settings.node.diagnostics))

@@ -90,6 +90,10 @@ class Outputs:
         )
         self._markers.publish(self._board.clear(self._scene.header))
 
+    def subscribers(self) -> dict[str, int]:
+        """Return how many listen, by topic."""
+        return {p.topic_name: p.get_subscription_count() for p in self._publishers}
+
     def destroy(self) -> None:
         """Take the topics down."""
         self._target.destroy()

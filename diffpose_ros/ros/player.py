@@ -10,12 +10,13 @@ import sys
 import time
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.files import write_atomically
 from diffpose_ros.offline.calibration import read_camera
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros.convert import rgb_image
-from diffpose_ros.ros.topics import CAMERA_INFO, IMAGE
+from diffpose_ros.ros.topics import CAMERA_INFO, DIAGNOSTICS, IMAGE
 import numpy as np
 from numpy.typing import NDArray
 import rclpy
@@ -29,7 +30,7 @@ from std_msgs.msg import Header
 
 FRAME_ID = 'camera_optical_frame'
 DEPTH = 10  # images that may wait in the publisher; 64 MiB of shared memory hold that many
-SETTLE_S = 2.0  # from the last listener to the first image: he must know of us, too
+SETTLE_S = 2.0  # from the last listener to the first image: it must have found us, too
 LINGER_S = 0.5  # from the last image to the end: it is still being delivered
 
 log = logging.getLogger('player')
@@ -45,6 +46,8 @@ class Player(Node):
         self._images = self.create_publisher(Image, IMAGE, best_effort)
         self._infos = self.create_publisher(CameraInfo, CAMERA_INFO, QoSProfile(depth=10 * DEPTH))
         self.stamps_ns: list[int] = []
+        self.counted: set[str] = set()  # what diagnostics found one or more of
+        self.create_subscription(DiagnosticArray, DIAGNOSTICS, self._note_counts, 10)
 
     def listeners(self) -> int:
         """Return how many get the calibration, 0 as long as nobody gets the images."""
@@ -70,6 +73,10 @@ class Player(Node):
             late_s += max(0.0, time.monotonic() - due_s)
             time.sleep(max(0.0, due_s - time.monotonic()))
             self.show(pixels)
+
+    def _note_counts(self, message: DiagnosticArray) -> None:
+        facts = (fact for status in message.status for fact in status.values)
+        self.counted.update(fact.key for fact in facts if fact.value not in ('', '0'))
 
 
 def camera_info(camera: Camera | None, width: int, height: int, header: Header) -> CameraInfo:
@@ -97,6 +104,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--listeners', type=int, default=1, help='begin when so many listen to camera_info'
     )
+    parser.add_argument(
+        '--counts',
+        nargs='+',
+        default=(),
+        help="and when /diagnostics counts these, for instance 'publishers of /image'",
+    )
     parser.add_argument('--stamps', type=Path, help='write the stamps of all images to this file')
 
 
@@ -108,11 +121,12 @@ def positive(text: str) -> float:
     return value
 
 
-def wait_for_listeners(player: Player, wanted: int) -> None:
-    """Return when enough are listening and have had time to connect."""
-    while player.listeners() < wanted:
+def wait_for_listeners(player: Player, wanted: int, counts: Sequence[str]) -> None:
+    """Return when enough are listening and have found us: by their word, or as time passed."""
+    while player.listeners() < wanted or not player.counted.issuperset(counts):
         rclpy.spin_once(player, timeout_sec=0.1)
-    time.sleep(SETTLE_S)
+    if not counts:
+        time.sleep(SETTLE_S)
 
 
 def play_file(args: argparse.Namespace) -> None:
@@ -123,7 +137,7 @@ def play_file(args: argparse.Namespace) -> None:
         camera = read_camera(args.camera, video.width, video.height)
     player = Player(camera)
     try:
-        wait_for_listeners(player, args.listeners)
+        wait_for_listeners(player, args.listeners, args.counts)
         player.play(video, args.rate)
         if args.stamps is not None:
             write_atomically(args.stamps, json.dumps(player.stamps_ns).encode())

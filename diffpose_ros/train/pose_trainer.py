@@ -18,7 +18,7 @@ import torch
 from torch import nn, Tensor
 
 OUTLIER = 1.2  # loss of a joint, in energies of its target, from which it may be mislabelled
-WARM_UP = 0.35  # share of the run that teaches the backbone alone
+WARM_UP = 0.5  # share of the run that teaches the backbone alone
 ROBUST_FROM = 0.8  # share of the run after which outliers lose weight
 FIRST_SHARE = 0.35  # of the examples are pure noise, the sampler's first step
 TRUTH_SHARE = 0.3  # of the others hide the truth in noise; the rest the network's own first answer

@@ -93,9 +93,9 @@ def test_the_published_latency_is_what_the_recorder_sees_from_outside(finished):
     assert numbers['frames_with_timing'] == len(frames) == numbers['frames_processed']
     told_ms = np.array([frame.stages_ms['age'] + frame.stages_ms['total'] for frame in frames])
     seen_ms = np.array([(f.received_ns - f.result.stamp_ns) / 1e6 for f in frames])
-    # between the two lies the way to the recorder: short, unless the machine is busy
-    assert np.median(seen_ms - told_ms) > -5  # markers go out after the skeletons
-    assert (seen_ms - told_ms).min() < 10
+    publish_ms = np.array([frame.stages_ms['publish'] for frame in frames])
+    assert (seen_ms > told_ms - publish_ms - 1).all()  # markers go out after the skeletons
+    assert (seen_ms - told_ms).min() < 10  # the way to the recorder is short
 
 
 def test_it_leaves_the_results_and_the_logs_and_nothing_that_runs(finished):
@@ -120,9 +120,9 @@ def test_the_overlay_shows_every_processed_image_at_its_time_in_the_video(finish
     out, numbers, _ = finished
     images = list(VideoReader(out / 'overlay.mp4'))
     assert len(images) == numbers['frames_processed']
-    for time_s, image in images:
-        brightness = np.median(image)  # the people cover less than half
-        assert brightness == pytest.approx(60 + 5 * time_s * FPS, abs=4)
+    times_s = np.array([time_s for time_s, _ in images])
+    brightness = np.array([np.median(image) for _, image in images])  # people cover less than half
+    np.testing.assert_allclose(brightness - brightness[0], 5 * FPS * times_s, atol=4)
 
 
 def test_without_a_calibration_the_assumed_field_of_view_is_told(finished):

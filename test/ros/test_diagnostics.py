@@ -12,7 +12,9 @@ from diffpose_ros.ros.timing import Timing
 import pytest
 
 OK, WARN, ERROR, STALE = b'\x00', b'\x01', b'\x02', b'\x03'
-ABOUT = Situation('diffpose', 'active', '/image', '', 'm@1', 'cpu', 'rosbags-image')
+ABOUT = Situation(
+    'diffpose', 'active', '/image', '', 'm@1', 'cpu', 'rosbags-image', {'/image': 1}, {}
+)
 
 
 def result(*degraded: str) -> FrameResult:
@@ -70,7 +72,9 @@ def test_silence_is_an_error(health):
     health.last_image -= 3
     told = judge(health)['input']
     assert told.level == ERROR
-    assert told.message.startswith('no image for 3.0 s on /image')
+    assert told.message == 'no image for 3.0 s on /image'
+    told = judge(health, replace(ABOUT, publishers={'/image': 0}))['input']
+    assert 'nobody publishes' in told.message
 
 
 def test_a_broken_image_and_a_broken_pipeline_are_errors(health):
@@ -162,6 +166,8 @@ def test_the_graph_tells_inactive_silent_and_well(graph):
     g.bring_up()
     g.node._health.since -= 10
     assert 'no image for' in g.wait_for_level('input', ERROR)
+    facts = values(g.bystander.diagnostics[-1].status[0])
+    assert facts['publishers of /image'] == facts['publishers of /camera_info'] == '1'
     g.bystander.calibrate()
     wait_for(lambda: g.node._cameras._info)
     g.bystander.show()

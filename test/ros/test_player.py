@@ -6,6 +6,7 @@ import sys
 import time
 
 from bystander import process, wait_for
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.offline.video import VideoWriter
 from diffpose_ros.ros.player import camera_info, FRAME_ID, main
@@ -33,17 +34,30 @@ def video(tmp_path):
 
 @pytest.fixture
 def camera(context, executor):
-    """Return the images and camera_infos that a sensor-data subscriber has got."""
+    """Return what a sensor-data subscriber has got; it tells as our node does whom it hears."""
     node = Node('viewer', context=context)
     heard = {'images': [], 'infos': []}
-    node.create_subscription(Image, 'image', heard['images'].append, qos_profile_sensor_data)
-    node.create_subscription(CameraInfo, 'camera_info', heard['infos'].append, 10)
+    inputs = [
+        node.create_subscription(Image, 'image', heard['images'].append, qos_profile_sensor_data),
+        node.create_subscription(CameraInfo, 'camera_info', heard['infos'].append, 10),
+    ]
+    diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+
+    def tell():
+        values = [
+            KeyValue(key=f'publishers of {i.topic_name}', value=str(i.get_publisher_count()))
+            for i in inputs
+        ]
+        diagnostics.publish(DiagnosticArray(status=[DiagnosticStatus(values=values)]))
+
+    node.create_timer(0.1, tell)
     executor.add_node(node)
     return heard
 
 
 def play(*arguments) -> int:
-    return main(['player', *map(str, arguments)])
+    counts = ['--counts', 'publishers of /image', 'publishers of /camera_info']
+    return main(['player', *map(str, arguments), *counts])
 
 
 def stamp_s(msg) -> float:
