@@ -13,13 +13,12 @@ from importlib import import_module
 import json
 from pathlib import Path
 import sys
-import tarfile
 import time
 
 import cv2
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.evaluate.pck import correct_joints, countable
-from diffpose_ros.train.teacher import ask, LANDMARKS
+from diffpose_ros.train.teacher import ask, LANDMARKS, pictures
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -42,18 +41,6 @@ def read_labels(path: Path) -> tuple[list[str], NDArray, NDArray[np.bool_]]:
         xy[:, joint] = joints[:, given.index(name)]
         labelled[:, joint] = known[:, given.index(name)]
     return names, xy, labelled
-
-
-def pictures(images: Path, names: list[str]) -> list[NDArray[np.uint8]]:
-    """Return pictures of a tar, BGR, in the order of the names."""
-    found = {}
-    with tarfile.open(images) as archive:
-        for member in archive:
-            stream = archive.extractfile(member)
-            if stream is not None and Path(member.name).name in names:
-                data = np.frombuffer(stream.read(), np.uint8)
-                found[Path(member.name).name] = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return [found[name] for name in names]
 
 
 def frames(video: Path) -> list[NDArray[np.uint8]]:
@@ -91,7 +78,11 @@ def main() -> int:
         numbers = np.array([int(''.join(filter(str.isdigit, Path(n).stem))) for n in names])
         chosen &= numbers % FOLDS == args.fold
     rows = np.flatnonzero(chosen)
-    shown = frames(args.video) if args.video else pictures(args.images, [names[i] for i in rows])
+    if args.video:
+        shown = frames(args.video)
+    else:
+        found = dict(pictures(args.images))
+        shown = [found[names[i]] for i in rows]
     predicted, seconds = predict(shown, still=not args.video)
     correct = correct_joints(predicted, xy[rows], POSETRACK_15)
     result = {

@@ -28,6 +28,23 @@ def seeds():
 
 
 @pytest.fixture(scope='session')
+def small_config():
+    """Return a 2D network that is fast to build and to run."""
+    from diffpose_ros.video2d.network import NetworkConfig
+
+    return NetworkConfig(
+        crop_size=(48, 64),
+        widths=(12, 16, 24),
+        depths=(1, 1, 1),
+        dim=16,
+        strl_layers=2,
+        decoder_layers=1,
+        decoder_widths=(12, 8),
+        heads=2,
+    )
+
+
+@pytest.fixture(scope='session')
 def shared_data() -> Path:
     """Return the folder of the data that is not in this repository, or skip."""
     data = Path(os.environ.get('DIFFPOSE_SHARED', ROOT.parent / 'shared')) / 'data'

@@ -83,7 +83,12 @@ class InferenceConfig(Checked):
 
     steps: int = setting(1, 'denoising steps of the 2D model', low=1, high=100, dynamic=True)
     ensembles: int = setting(
-        1, 'sets of noise whose 2D estimates are combined', low=1, high=32, dynamic=True
+        1,
+        'sets of noise whose 2D estimates are combined; every second one looks at the mirrored '
+        'crop, so 2 is what pays most',
+        low=1,
+        high=32,
+        dynamic=True,
     )
     lift_steps: int = setting(2, 'denoising steps of the 3D model', low=1, high=50, dynamic=True)
     hypotheses: int = setting(5, '3D poses drawn per person', low=1, high=100, dynamic=True)

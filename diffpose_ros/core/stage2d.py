@@ -46,7 +46,7 @@ class Stage2D:
         )
         window = [None if i is None else frames[i] for i in slots]
         crops = [self._aim(track) for track in tracks]
-        self._fill_features(window, tracks, crops)
+        self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
         features, present = self._stack(window, tracks)
         batch = self._run(features, present, settings)
         return [
@@ -59,7 +59,8 @@ class Stage2D:
         width, height = self._estimator.crop_size
         empty = np.zeros((1, height, width, 3), np.uint8)
         slots = self._estimator.past + 1 + self._estimator.future
-        features = self._estimator.features(empty)[:, None].expand(-1, slots, -1, -1, -1)
+        seen = self._estimator.features(empty, self._estimator.views(settings.ensembles))
+        features = seen[:, None].expand(-1, slots, -1, -1, -1, -1)
         present = torch.ones(1, slots, dtype=torch.bool)
         self._run(features, present, settings)
 
@@ -75,7 +76,7 @@ class Stage2D:
         return track.crop
 
     def _fill_features(
-        self, window: list[Frame | None], tracks: Sequence[Track], crops: list[Crop]
+        self, window: list[Frame | None], tracks: Sequence[Track], crops: list[Crop], views: int
     ) -> None:
         frames = [frame for frame in window if frame is not None]
         stamps = {frame.stamp_ns for frame in frames}
@@ -83,12 +84,12 @@ class Stage2D:
             (track, crop, frame)
             for track, crop in zip(tracks, crops, strict=True)
             for frame in frames
-            if frame.stamp_ns not in track.features
+            if len(track.features.get(frame.stamp_ns, ())) != views
         ]
         if missing:
             cuts = np.stack([crop.cut(frame.image) for _, crop, frame in missing])
             for (track, _, frame), feature in zip(
-                missing, self._estimator.features(cuts), strict=True
+                missing, self._estimator.features(cuts, views), strict=True
             ):
                 track.features[frame.stamp_ns] = feature
         for track in tracks:
@@ -102,7 +103,7 @@ class Stage2D:
                 torch.stack([hole if f is None else track.features[f.stamp_ns] for f in window])
                 for track in tracks
             ]
-        )  # (B, T, C, h, w)
+        )  # (B, T, V, C, h, w)
         present = torch.tensor([frame is not None for frame in window])
         return features, present.expand(len(tracks), -1)
 

@@ -54,7 +54,7 @@ class Track:
     hits: int = 0
     crop: Crop | None = None
     pose: Pose2D | None = None  # of the newest frame; None = not seen in it
-    features: dict[int, Tensor] = field(default_factory=dict)  # by stamp, in the present crop
+    features: dict[int, Tensor] = field(default_factory=dict)  # by stamp, (V, C, h, w) of the crop
     sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=256))
 
     def state(self, min_hits: int) -> TrackState:

@@ -79,7 +79,7 @@ def estimate_single(
     estimator: VideoEstimator, cuts: NDArray[np.uint8], steps: int, ensembles: int
 ) -> Pose2DBatch:
     """Return the poses in single pictures: windows in which only the key frame is there."""
-    features = estimator.features(cuts)
+    features = estimator.features(cuts, estimator.views(ensembles))
     slots = estimator.past + 1 + estimator.future
     window = features.new_zeros(len(cuts), slots, *features.shape[1:])
     window[:, estimator.past] = features

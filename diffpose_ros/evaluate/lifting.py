@@ -15,7 +15,8 @@ from pathlib import Path
 import time
 from typing import Any, NamedTuple
 
-from diffpose_ros.core.checkpoint import load_checkpoint, write_atomically
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.files import write_atomically
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.lift3d.lifter import Lifter, PoseLifter

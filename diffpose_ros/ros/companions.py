@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import Box
+from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros import compat, topics
 from diffpose_ros.ros.depth import depth_to_metres
 from diffpose_ros.ros.detections import person_boxes
@@ -69,13 +69,9 @@ class Companions:
     def _matching(self, buffer: StampBuffer, header: Header):
         sync = self._parameters.node.sync
         return buffer.get(
-            _stamp_ns(header), round(sync.tolerance_ms * 1e6), sync.timeout_ms / 1000
+            to_ns(header.stamp), round(sync.tolerance_ms * 1e6), sync.timeout_ms / 1000
         )
 
 
 def _into(buffer: StampBuffer) -> Callable:
-    return lambda msg: buffer.put(_stamp_ns(msg.header), msg)
-
-
-def _stamp_ns(header: Header) -> int:
-    return header.stamp.sec * NANOSECONDS + header.stamp.nanosec
+    return lambda msg: buffer.put(to_ns(msg.header.stamp), msg)

@@ -5,9 +5,9 @@ import time
 import traceback
 
 from diffpose_ros.core.budget import BudgetController, with_cuts
-from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import Frame, FrameResult
 from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.diagnostics import Health
 from diffpose_ros.ros.images import CameraSource, Rgb, to_rgb
@@ -60,6 +60,8 @@ class FrameWork:
                 if image is not None:
                     self._infer(arrival, image)
         except Exception as error:
+            if self._outputs.are_closed():  # interrupted in the middle of this image
+                return
             self._recover(f'{type(error).__name__}: {error}')
             self._logger.error(
                 f'image {arrival.seq} failed, going on with the next:\n{traceback.format_exc()}',
@@ -120,11 +122,10 @@ class FrameWork:
         size = (image.shape[1], image.shape[0])
         camera = self._cameras.camera(size, settings.rectified)
         self._complain(self._cameras.problem)
-        stamp_ns = header.stamp.sec * NANOSECONDS + header.stamp.nanosec
         with timing.stage('queue'):
             depth = self._companions.depth(header, size)
             boxes = self._companions.boxes(header)
-        result = self._step(Frame(image, stamp_ns, camera, depth, boxes), timing)
+        result = self._step(Frame(image, to_ns(header.stamp), camera, depth, boxes), timing)
         with timing.stage('publish'):
             published = self._outputs.people(result, arrival, size, settings)
         timing.finish()

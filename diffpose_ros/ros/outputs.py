@@ -90,6 +90,10 @@ class Outputs:
         )
         self._markers.publish(self._board.clear(self._scene.header))
 
+    def are_closed(self) -> bool:
+        """Say whether the node's graph was shut down, so that nothing can be published."""
+        return not self._node.context.ok()
+
     def subscribers(self) -> dict[str, int]:
         """Return how many listen, by topic."""
         return {p.topic_name: p.get_subscription_count() for p in self._publishers}

@@ -16,7 +16,7 @@ from pathlib import Path
 import time
 from typing import Any
 
-from diffpose_ros.core.checkpoint import write_atomically
+from diffpose_ros.core.files import write_atomically
 from safetensors import safe_open
 import safetensors.torch
 import torch

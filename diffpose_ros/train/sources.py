@@ -25,26 +25,24 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_sources(args: argparse.Namespace, past: int) -> tuple[Mixture, People]:
     """
-    Return what to train on, sources mixed by their size, and whom to validate with.
+    Return what to train on, sources mixed by their size, and whom the first one validates with.
 
     past    earlier frames in a window
-    raises  ValueError when no labelled people are named
+    raises  ValueError when nobody is there to train on or to validate with
     """
-    sources: list[People] = []
-    validation: list[People] = []
+    pairs = []  # to train on, to validate with
     if args.data:
-        training, held_out = read_split(args.data, 'lsp_extended_train', args.labels)
-        sources.append(training)
-        validation.append(held_out)
+        pairs.append(read_split(args.data, 'lsp_extended_train', args.labels))
     if args.labelled:
-        chosen, kept = split(read_targets(*args.labelled))
-        sources.append(as_people(chosen, past))
-        validation.append(as_people(kept, past))
-    if not sources:
+        pairs.append([as_people(part, past) for part in split(read_targets(*args.labelled))])
+    if not pairs:
         raise ValueError('nothing to train on; name --data or --labelled')
+    sources, (validation, *_) = (list(people) for people in zip(*pairs, strict=True))
+    if not len(validation):
+        raise ValueError('nobody to validate with; name labels of more people or scenes')
     sizes = [len(people) / sum(map(len, sources)) for people in sources]
     if args.synthetic:
         sources.append(read_all(args.synthetic, 'windows_*.npz'))
         real = 1 - args.synthetic_share
         sizes = [*(real * size for size in sizes), args.synthetic_share]
-    return Mixture(tuple(sources), tuple(sizes)), validation[0]
+    return Mixture(tuple(sources), tuple(sizes)), validation

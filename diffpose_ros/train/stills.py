@@ -1,6 +1,6 @@
 """Labelled pictures as training samples of the video estimator: short windows from stills."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 import re
@@ -65,11 +65,20 @@ def read_people(images: Path, labels: Path, skeleton: Skeleton = POSETRACK_15) -
     (N, T, J, 2) of films that end with their key frame; joint_names, and labelled (N, J) where
     not every joint is.
     """
+    return label(dict(read_pictures(images)), labels, skeleton)
+
+
+def label(
+    found: Mapping[str, NDArray[np.uint8]], labels: Path, skeleton: Skeleton = POSETRACK_15
+) -> People:
+    """Return the people whom an npz as of read_people labels in pictures, by name."""
     names, xy, labelled = read_labels(labels, skeleton)
-    found = dict(read_pictures(images))
     missing = [name for name in names.flat if name not in found]
     if missing:
-        raise ValueError(f'{images} lacks {missing[0]} and {len(missing) - 1} more of {labels}')
+        raise ValueError(
+            f'there is no picture {missing[0]}, nor {len(missing) - 1} more of {labels}; '
+            'name the tar that belongs to it'
+        )
     films = []
     for i, row in enumerate(names):
         frames, shares = zip(*(bounded(found[name]) for name in row), strict=True)
@@ -163,12 +172,13 @@ def read_split(data: Path, name: str, labels: Path | None = None) -> tuple[Peopl
     labels  npz to train with instead of NAME.npz; what is validated with stays as it is
     """
     pairs = read_duplicates(data / 'lsp_extended_duplicate_ids.txt')
-    people = read_people(data / f'{name}.tar', data / f'{name}.npz')
+    pictures = dict(read_pictures(data / f'{name}.tar'))
+    people = label(pictures, data / f'{name}.npz')
     validation = people.take(
         (people.numbers % FOLDS == VALIDATION) & countable(people.labelled, people.skeleton)
     )
     if labels is not None:
-        people = read_people(data / f'{name}.tar', labels)
+        people = label(pictures, labels)
     known = people.labelled.sum(axis=1) >= LEAST_LABELLED
     return people.take(~held_out(people.numbers, pairs) & known), validation
 

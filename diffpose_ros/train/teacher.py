@@ -13,6 +13,7 @@ but this file is needed there.
 """
 
 import argparse
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 import sys
@@ -86,18 +87,24 @@ def ask(
     return xy, np.array([p.visibility > VISIBLE for p in points])
 
 
+def pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield name and BGR pixels of each picture in a tar."""
+    with tarfile.open(images) as archive:
+        for member in archive:
+            stream = archive.extractfile(member)
+            if stream is not None:
+                data = np.frombuffer(stream.read(), np.uint8)
+                yield Path(member.name).name, cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+
 def other_side(name: str) -> str:
     """Return the name of the joint on the other side of the body."""
     return {'l_': 'r_', 'r_': 'l_'}.get(name[:2], name[:2]) + name[2:]
 
 
-def main() -> int:
-    """Complete the labels of the training set."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder of lsp_extended_train')
-    parser.add_argument('--out', type=Path, required=True, help='npz to write')
-    args = parser.parse_args()
-    with np.load(args.data / 'lsp_extended_train.npz') as table:
+def complete(images: Path, labels: Path) -> dict[str, NDArray]:
+    """Return the columns of an npz of labels, completed by what the teacher sees in a tar."""
+    with np.load(labels) as table:
         given = [*table['joint_names'].tolist(), 'nose']
         filenames = table['filenames']
         xy = np.pad(table['joints_px'], ((0, 0), (0, 1), (0, 0)))
@@ -106,24 +113,31 @@ def main() -> int:
     columns = [given.index(name) for name in LANDMARKS]
     mirror = [given.index(other_side(name)) for name in given]
     solution = import_module('mediapipe').solutions.pose
-    with (
-        solution.Pose(static_image_mode=True, model_complexity=1) as pose,
-        tarfile.open(args.data / 'lsp_extended_train.tar') as archive,
-    ):
-        for member in tqdm(archive, total=len(rows)):
-            stream = archive.extractfile(member)
-            if stream is None:
-                continue
-            picture = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_COLOR)
-            i = rows[Path(member.name).name]
+    with solution.Pose(static_image_mode=True, model_complexity=1) as pose:
+        for name, picture in tqdm(pictures(images), total=len(rows)):
+            i = rows[name]
             taught, seen = np.zeros((len(given), 2)), np.zeros(len(given), bool)
             found, seen[columns] = ask(pose, picture)
             if found is not None:
                 taught[columns] = found
             xy[i], labelled[i] = teach(xy[i], labelled[i], taught, seen, mirror)
-    np.savez_compressed(
-        args.out, filenames=filenames, joints_px=xy, labelled=labelled, joint_names=given
-    )
+    return {
+        'filenames': filenames,
+        'joints_px': xy,
+        'labelled': labelled,
+        'joint_names': np.array(given),
+    }
+
+
+def main() -> int:
+    """Complete the labels of the training set."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', type=Path, required=True, help='folder of lsp_extended_train')
+    parser.add_argument('--out', type=Path, required=True, help='npz to write')
+    args = parser.parse_args()
+    source = args.data / 'lsp_extended_train'
+    columns = complete(source.with_suffix('.tar'), source.with_suffix('.npz'))
+    np.savez_compressed(args.out, **columns)
     return 0
 
 

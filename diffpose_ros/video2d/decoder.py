@@ -10,9 +10,10 @@ from torch import nn, Tensor
 Scales = tuple[Tensor, Tensor, Tensor]
 
 
-def repeat_scales(scales: Scales, times: int) -> Scales:
-    """Return the scales for a batch that is repeated as a whole."""
-    F_1, F_2, F_3 = (F_j.repeat(times, 1, 1, 1) for F_j in scales)
+def take_turns(scales: Scales, views: int, sets: int) -> Scales:
+    """Return the scales of a batch of views (views * B) for sets that look at them in turn."""
+    turn = [number % views for number in range(sets)]
+    F_1, F_2, F_3 = (F_j.unflatten(0, (views, -1))[turn].flatten(0, 1) for F_j in scales)
     return F_1, F_2, F_3
 
 

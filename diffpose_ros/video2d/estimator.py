@@ -7,7 +7,7 @@ from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.diffusion.schedule import sample
 from diffpose_ros.video2d.calibration import Calibration
-from diffpose_ros.video2d.decoder import repeat_scales
+from diffpose_ros.video2d.decoder import take_turns
 from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE, project
 from diffpose_ros.video2d.layers import fold_batch_norms, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
@@ -39,7 +39,8 @@ class VideoEstimator:
     Runs the network: STRL once per window, the pose decoder once per step and set of noise.
 
     The sets of noise are drawn once from the seed and serve every person and frame, so results
-    neither flicker nor depend on the order of the batch.
+    neither flicker nor depend on the order of the batch. Every second set looks at the mirrored
+    crop: what the network sees there differs more from its first estimate than noise makes it.
     """
 
     def __init__(
@@ -75,17 +76,23 @@ class VideoEstimator:
             calibration = Calibration.from_dict(checkpoint.extras['calibration'], config.joints)
             return cls(network, calibration, device, seed)
 
+    @staticmethod
+    def views(ensembles: int) -> int:
+        """Return how many views V of a crop so many sets need: the crop, its mirror image."""
+        return min(ensembles, 2)
+
     @torch.inference_mode()
-    def features(self, crops: NDArray[np.uint8]) -> Tensor:
-        """Return backbone features (B, C, h/16, w/16) of crops (B, h, w, 3), uint8 RGB."""
+    def features(self, crops: NDArray[np.uint8], views: int) -> Tensor:
+        """Return backbone features (B, V, C, h/16, w/16) of crops (B, h, w, 3), uint8 RGB."""
         width, height = self.crop_size
         if crops.shape[1:] != (height, width, 3):
             raise ValueError(
                 f'crops have shape {crops.shape}, expected (any, {height}, {width}, 3); '
                 'cut them with Crop at crop_size'
             )
-        pictures = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
-        return self._network.features(pictures.float())
+        pictures = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()
+        shown = torch.cat([pictures, pictures.flip(3)][:views])
+        return self._network.features(shown).unflatten(0, (views, -1)).transpose(0, 1)
 
     @torch.inference_mode()
     def estimate(
@@ -94,8 +101,8 @@ class VideoEstimator:
         """
         Return the joints in the key frames.
 
-        features   (B, T, C, h/16, w/16)  of the window's frames, the key at index past
-        present    (B, T)                 bool, False = hole
+        features   (B, T, V, C, h/16, w/16)  of the window's frames, the key at index past
+        present    (B, T)                    bool, False = hole
         steps      DDIM steps S
         ensembles  noise sets M whose heatmaps are averaged, at most MAX_ENSEMBLES
         """
@@ -113,10 +120,12 @@ class VideoEstimator:
         """Return the mean heatmaps (B, J, rows, columns), 0 to 1; arguments as of estimate."""
         if not 1 <= ensembles <= MAX_ENSEMBLES:
             raise ValueError(f'ensembles = {ensembles}; set it between 1 and {MAX_ENSEMBLES}')
-        network = self._network
-        F = network.strl(features.to(self._device), present.to(self._device))
-        scales = repeat_scales(network.decoder.scales(F), ensembles)
-        x_T = self._noise[:ensembles].repeat_interleave(len(F), dim=0)  # (M * B, J, h, w)
+        network, views = self._network, features.shape[2]
+        windows = features.to(self._device).permute(2, 0, 1, 3, 4, 5).flatten(0, 1)
+        F = network.strl(windows, present.to(self._device).repeat(views, 1))  # (V * B, dim, h, w)
+        scales = take_turns(network.decoder.scales(F), views, ensembles)
+        sets = [number // views for number in range(ensembles)]  # the views share their noise
+        x_T = self._noise[sets].repeat_interleave(len(present), dim=0)  # (M * B, J, h, w)
 
         def answer(x_t: Tensor, t: int) -> Tensor:
             step = torch.full((len(x_t),), t, device=x_t.device)
@@ -127,4 +136,7 @@ class VideoEstimator:
 
         *earlier, (t, _) = network.schedule.steps(steps)
         x_t = sample(denoise, x_T, network.schedule, earlier)
-        return answer(x_t, t).unflatten(0, (ensembles, len(F))).mean(dim=0)
+        heat = answer(x_t, t).unflatten(0, (ensembles, len(present)))
+        if views == 2:
+            heat[1::2] = heat[1::2].flip(4)[:, :, self.skeleton.mirror]
+        return heat.mean(dim=0)

@@ -7,21 +7,11 @@ from diffpose_ros.core.stage2d import Stage2D
 from diffpose_ros.core.tracker import Track
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import VideoEstimator
-from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.network import PoseNetwork
 import numpy as np
 import pytest
 import torch
 
-SMALL = NetworkConfig(
-    crop_size=(48, 64),
-    widths=(12, 16, 24),
-    depths=(1, 1, 1),
-    dim=16,
-    strl_layers=1,
-    decoder_layers=1,
-    decoder_widths=(12, 8),
-    heads=2,
-)
 ONCE = InferenceConfig()
 BOXES = [Box(60, 60, 30, 50), Box(110, 70, 40, 60)]
 
@@ -31,14 +21,14 @@ class CountingEstimator(VideoEstimator):
 
     crops = 0
 
-    def features(self, crops):
+    def features(self, crops, views):
         self.crops += len(crops)
-        return super().features(crops)
+        return super().features(crops, views)
 
 
 @pytest.fixture
-def estimator():
-    network = PoseNetwork(SMALL)
+def estimator(small_config):
+    network = PoseNetwork(small_config)
     with torch.no_grad():
         network.decoder.head.weight.mul_(30)
     return CountingEstimator(network, Calibration.plain(15), torch.device('cpu'))
@@ -72,6 +62,14 @@ def test_a_frame_costs_one_backbone_pass_per_person(estimator):
     for n in range(1, 6):
         stage.estimate(frames[:n][-3:], people, ONCE)
     assert estimator.crops == 5 * len(BOXES)
+
+
+def test_sets_of_noise_can_become_more_at_any_frame(estimator):
+    stage, people, frames = Stage2D(estimator), tracks(), film(4)
+    for n, ensembles in enumerate((1, 3, 1, 2), start=1):
+        settings = InferenceConfig(ensembles=ensembles)
+        reused = stage.estimate(frames[:n][-3:], people, settings)
+    assert_same(reused, stage.estimate(frames[1:], tracks(), settings))
 
 
 def test_a_person_who_leaves_the_crop_gets_a_new_one_for_all_frames_of_the_window(estimator):

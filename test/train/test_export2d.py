@@ -9,22 +9,12 @@ from diffpose_ros.train.loop import Budget, Ema, RunFolder
 from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.train.stills import People
 from diffpose_ros.video2d.estimator import VideoEstimator
-from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.network import PoseNetwork
 import numpy as np
 import torch
 
 J = len(POSETRACK_15.joints)
 CPU = torch.device('cpu')
-SMALL = NetworkConfig(
-    crop_size=(48, 64),
-    widths=(12, 16, 24),
-    depths=(1, 1, 1),
-    dim=16,
-    strl_layers=1,
-    decoder_layers=1,
-    decoder_widths=(12, 8),
-    heads=2,
-)
 
 
 def crowd(count: int) -> People:
@@ -44,10 +34,10 @@ def test_covariances_are_scaled_until_half_of_the_joints_lie_in_the_half_ellipse
     np.testing.assert_allclose(factors, spread**2, rtol=0.25)
 
 
-def test_a_run_becomes_a_checkpoint_with_calibrated_scores(tmp_path):
-    learner = Learner(PoseNetwork(SMALL))
+def test_a_run_becomes_a_checkpoint_with_calibrated_scores(tmp_path, small_config):
+    learner = Learner(PoseNetwork(small_config))
     folder = RunFolder(tmp_path / 'run')
-    folder.write_config(asdict(SMALL))
+    folder.write_config(asdict(small_config))
     optimizer = torch.optim.AdamW(learner.parameters())
     folder.save(learner, Ema(learner), optimizer, Budget(steps=7, step=7))
     people = crowd(20)

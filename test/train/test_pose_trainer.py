@@ -9,20 +9,10 @@ from diffpose_ros.train.pose_trainer import (
     WARM_UP,
 )
 from diffpose_ros.video2d.heatmap import encode
-from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.network import PoseNetwork
 import pytest
 import torch
 
-SMALL = NetworkConfig(
-    crop_size=(48, 64),
-    widths=(12, 16, 24),
-    depths=(1, 1, 1),
-    dim=16,
-    strl_layers=1,
-    decoder_layers=1,
-    decoder_widths=(12, 8),
-    heads=2,
-)
 LATE = 0.9  # share of the run
 
 
@@ -65,8 +55,8 @@ def test_the_first_step_of_all_samplers_is_drawn_most_and_noisier_steps_more_tha
     assert float((t[~first] >= 500).float().mean()) == pytest.approx(0.75, abs=0.02)
 
 
-def test_frames_land_in_their_slots_and_holes_stay_empty():
-    network = PoseNetwork(SMALL).eval()
+def test_frames_land_in_their_slots_and_holes_stay_empty(small_config):
+    network = PoseNetwork(small_config).eval()
     frames = torch.randint(0, 256, (2, 5, 3, 64, 48), dtype=torch.uint8)
     present = torch.tensor([[1, 0, 1, 1, 0], [0, 0, 1, 0, 0]]) > 0
     window = spread_out(network, frames, present)
@@ -76,8 +66,8 @@ def test_frames_land_in_their_slots_and_holes_stay_empty():
 
 
 @pytest.mark.parametrize(('slots', 'start'), [(1, 0.0), (1, WARM_UP), (5, WARM_UP)])
-def test_a_small_network_learns_one_batch_by_heart(slots, start):
-    trainer = Trainer(PoseNetwork(SMALL), torch.device('cpu'), 1e-2, bf16=False)
+def test_a_small_network_learns_one_batch_by_heart(slots, start, small_config):
+    trainer = Trainer(PoseNetwork(small_config), torch.device('cpu'), 1e-2, bf16=False)
     present = torch.zeros(4, slots, dtype=torch.bool)
     present[:, slots // 2] = True
     batch = {
@@ -94,8 +84,8 @@ def test_a_small_network_learns_one_batch_by_heart(slots, start):
     assert losses[-1] < 0.8 * losses[5]
 
 
-def test_the_backbone_alone_is_taught_first():
-    trainer = Trainer(PoseNetwork(SMALL), torch.device('cpu'), 1e-2, bf16=False)
+def test_the_backbone_alone_is_taught_first(small_config):
+    trainer = Trainer(PoseNetwork(small_config), torch.device('cpu'), 1e-2, bf16=False)
     network = trainer.learner.network
     before = {name: value.clone() for name, value in network.state_dict().items()}
     batch = {

@@ -1,23 +1,12 @@
-from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.network import PoseNetwork
 import pytest
 import torch
 
-SMALL = NetworkConfig(
-    crop_size=(48, 64),
-    widths=(12, 16, 24),
-    depths=(1, 1, 1),
-    dim=16,
-    strl_layers=2,
-    decoder_layers=1,
-    decoder_widths=(12, 8),
-    heads=2,
-)
-
 
 @pytest.fixture
-def small_network() -> PoseNetwork:
+def small_network(small_config) -> PoseNetwork:
     """Return a network whose every weight matters, BatchNorm's statistics included."""
-    network = PoseNetwork(SMALL)
+    network = PoseNetwork(small_config)
     for name, value in network.state_dict().items():
         if name.endswith(('running_mean', 'bias')):
             value.copy_(0.1 * torch.randn_like(value))

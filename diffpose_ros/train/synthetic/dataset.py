@@ -27,6 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 import tarfile
 
+from diffpose_ros.core.files import whole
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.train.synthetic.backgrounds import add_file, encoded
 from diffpose_ros.train.synthetic.scenes import Cast, Studio
@@ -46,19 +47,17 @@ def write_shard(
 ) -> None:  # fmt: skip
     """Write path.tar and path.npz with count scenes; they appear whole or not at all."""
     rows: list[Labels] = []
-    partial = path.with_suffix('.partial')
-    with tarfile.open(partial, 'w') as tar:
-        for i in trange(count, desc=path.name, unit='scene', mininterval=10):
-            if i % SCENES_PER_CAST == 0:
-                cast = studio.cast()
-            pictures, row = render(studio, cast)
-            names = [f'{path.name}_{i:05d}_{t}.webp' for t in range(len(pictures))]
-            for name, picture in zip(names, pictures, strict=True):
-                add_file(tar, name, encoded(picture))
-            rows.append({'filenames': np.array(names), **row})
-            if i % SCENES_PER_CAST == SCENES_PER_CAST - 1 or i == count - 1:
-                cast.release()
-    columns = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    joint_names = np.array(POSETRACK_15.joints)
-    np.savez_compressed(path.with_suffix('.npz'), **columns, joint_names=joint_names)
-    partial.replace(path.with_suffix('.tar'))
+    with whole(path.with_suffix('.npz')) as labels, whole(path.with_suffix('.tar')) as archive:
+        with tarfile.open(archive, 'w') as tar:
+            for i in trange(count, desc=path.name, unit='scene', mininterval=10):
+                if i % SCENES_PER_CAST == 0:
+                    cast = studio.cast()
+                pictures, row = render(studio, cast)
+                names = [f'{path.name}_{i:05d}_{t}.webp' for t in range(len(pictures))]
+                for name, picture in zip(names, pictures, strict=True):
+                    add_file(tar, name, encoded(picture))
+                rows.append({'filenames': np.array(names), **row})
+                if i % SCENES_PER_CAST == SCENES_PER_CAST - 1 or i == count - 1:
+                    cast.release()
+        columns = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        np.savez_compressed(labels, **columns, joint_names=np.array(POSETRACK_15.joints))
