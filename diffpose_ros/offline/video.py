@@ -87,7 +87,8 @@ class VideoWriter:
     An H.264 mp4 file that appears whole or not at all; use it as a context manager.
 
     Frames carry their own times, so the frame rate may vary. An odd last row or column of pixels
-    is left out: H.264 with ordinary colours has even sizes.
+    is left out: H.264 with ordinary colours has even sizes. One thread encodes, because the bytes
+    would depend on the number of threads, and that on the machine.
     """
 
     def __init__(self, path: Path, width: int, height: int) -> None:
@@ -102,7 +103,7 @@ class VideoWriter:
             av.open(str(partial), 'w', options={'movflags': '+faststart'})
         )
         self._stream = self._container.add_stream(
-            'libx264', rate=30, options={'crf': '20', 'preset': 'veryfast'}
+            'libx264', rate=30, options={'crf': '20', 'preset': 'veryfast', 'threads': '1'}
         )
         self._stream.width, self._stream.height = self._width, self._height
         self._stream.pix_fmt = 'yuv420p'

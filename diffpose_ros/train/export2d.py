@@ -1,7 +1,7 @@
 """
 Turn a training run into a calibrated checkpoint, also while the run goes on.
 
-    python -m diffpose_ros.train.export2d --run runs/pose2d --data DIR --out models/pose2d_compact
+    python -m diffpose_ros.train.export2d --run RUN --data DIR --labels NPZ --out models/NAME
 """
 
 import argparse
@@ -85,9 +85,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--run', type=Path, required=True, help='folder of the run')
     parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
+    parser.add_argument('--labels', type=Path, help='those completed by a teacher, for the nose')
     parser.add_argument('--out', type=Path, required=True, help='path without ending')
     args = parser.parse_args()
-    _, validation = read_split(args.data, 'lsp_extended_train')
+    _, validation = read_split(args.data, 'lsp_extended_train', args.labels)
     measures = export_run(args.run, validation, args.out)
     sys.stdout.write(json.dumps(measures, indent=2) + '\n')
     return 0

@@ -169,18 +169,33 @@ def read_split(data: Path, name: str, labels: Path | None = None) -> tuple[Peopl
     Read the people to train on, and those to validate with, who have a whole torso.
 
     data    folder with NAME.tar, NAME.npz and lsp_extended_duplicate_ids.txt
-    labels  npz to train with instead of NAME.npz; what is validated with stays as it is
+    labels  npz of the same pictures to train with instead of NAME.npz; for validation it tells
+            only of joints that NAME.npz never labels
     """
     pairs = read_duplicates(data / 'lsp_extended_duplicate_ids.txt')
     pictures = dict(read_pictures(data / f'{name}.tar'))
     people = label(pictures, data / f'{name}.npz')
-    validation = people.take(
-        (people.numbers % FOLDS == VALIDATION) & countable(people.labelled, people.skeleton)
+    trained = people if labels is None else label(pictures, labels)
+    validated = (people.numbers % FOLDS == VALIDATION) & countable(
+        people.labelled, people.skeleton
     )
-    if labels is not None:
-        people = label(pictures, labels)
-    known = people.labelled.sum(axis=1) >= LEAST_LABELLED
-    return people.take(~held_out(people.numbers, pairs) & known), validation
+    known = trained.labelled.sum(axis=1) >= LEAST_LABELLED
+    return (
+        trained.take(~held_out(trained.numbers, pairs) & known),
+        with_unlabelled_of(people, trained).take(validated),
+    )
+
+
+def with_unlabelled_of(people: People, taught: People) -> People:
+    """Return the people, joints that none of them has labelled taken from other labels."""
+    if not np.array_equal(people.numbers, taught.numbers):
+        raise ValueError('the labels to train with are not of the same pictures; make them again')
+    never = ~people.labelled.any(axis=0)
+    return replace(
+        people,
+        xy=np.where(never[:, None], taught.xy, people.xy),
+        labelled=np.where(never, taught.labelled, people.labelled),
+    )
 
 
 @dataclass(frozen=True)

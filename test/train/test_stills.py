@@ -189,6 +189,25 @@ def test_the_split_keeps_the_test_fold_away_from_both_sides(tmp_path):
     assert read_duplicates(tmp_path / 'lsp_extended_duplicate_ids.txt') == [(12, 9)]
 
 
+def test_a_teacher_changes_whom_it_trains_but_validates_only_joints_nobody_labelled(tmp_path):
+    write_set(tmp_path, 's', [10, 11])
+    (tmp_path / 'lsp_extended_duplicate_ids.txt').write_text('')
+    with np.load(tmp_path / 's.npz') as table:
+        columns = dict(table)
+    columns['joints_px'] = np.full((2, 15, 2), 7, np.float32)
+    columns['labelled'] = np.ones((2, 15), bool)
+    columns['joint_names'] = [*columns['joint_names'], 'nose']
+    np.savez(tmp_path / 'taught.npz', **columns)
+    training, validation = read_split(tmp_path, 's', tmp_path / 'taught.npz')
+    plain = read_split(tmp_path, 's')[1]
+    (nose,) = POSETRACK_15.index('nose')
+    assert (training.xy == 7).all()
+    assert (validation.xy[:, nose] == 7).all()
+    assert validation.labelled.all()
+    others = np.arange(15) != nose
+    np.testing.assert_array_equal(validation.xy[:, others], plain.xy[:, others])
+
+
 def test_no_person_of_the_real_set_is_on_two_sides(shared_data):
     with np.load(shared_data / 'images2d' / 'lsp_extended_train.npz') as table:
         numbers = np.array([int(name[2:7]) for name in table['filenames']])
