@@ -1,4 +1,8 @@
-"""Training of the lifter: `python -m diffpose_ros.train.lift3d --data DIR --out DIR`."""
+"""
+Training of the lifter: `python -m diffpose_ros.train.lift3d --data DIR --out DIR`.
+
+DIR holds motion capture, Human3.6M or MPI-INF-3DHP, see motions.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -17,7 +21,8 @@ from diffpose_ros.lift3d.observation import observe
 from diffpose_ros.lift3d.start import start_noise
 from diffpose_ros.train.lift3d_loss import encoder_errors, lift3d_losses
 from diffpose_ros.train.loop import load_state, read_state, state_tensors, write_state
-from diffpose_ros.train.mocap import Clips, join_clips, load_clips
+from diffpose_ros.train.mocap import Clips
+from diffpose_ros.train.motions import motion_clips, motion_files
 from diffpose_ros.train.timing import KIND_SHARES, KINDS
 from diffpose_ros.train.windows import Windows, WindowSampler
 import torch
@@ -26,8 +31,6 @@ from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
-TRAIN_FILES = {'cmu_train.npz': 1.0, 'deepmimic_train.npz': 6.0}  # file: weight of a frame
-HELD_OUT_FILE = 'cmu_train.npz'
 MIXTURE_AT = (0.05, 0.2, 0.45)  # progress at which the mixture is fitted anew
 STATE = 'state.safetensors'  # in the folder of the run
 CHECKS = 12  # validations per training
@@ -69,10 +72,9 @@ class Trainer:
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
         self.step, self.elapsed_s, self.checks, self.fits = 0, 0.0, 0, 0
-        files = [(data / name, weight) for name, weight in TRAIN_FILES.items()]
-        clips = join_clips([load_clips(path, 'train', weight) for path, weight in files])
-        self.sampler = self._sampler(clips, self.random)
-        held_out = load_clips(data / HELD_OUT_FILE, 'held_out')
+        self.files = motion_files(data)
+        self.sampler = self._sampler(motion_clips(data, 'train'), self.random)
+        held_out = motion_clips(data, 'held_out')
         self.held_out = self._sampler(held_out, torch.Generator().manual_seed(1)).draw(
             HELD_OUT_WINDOWS, 'causal'
         )
@@ -173,7 +175,7 @@ class Trainer:
     def export(self, record: dict[str, float]) -> None:
         """Write the averaged weights as a checkpoint that the lifter loads."""
         tensors: dict[str, Tensor] = dict(self.ema.state_dict())
-        training = {**asdict(self.config), **record, 'data': sorted(TRAIN_FILES)}
+        training = {**asdict(self.config), **record, 'data': self.files}
         path = self.out / 'lift3d.safetensors'
         save_checkpoint(path, 'lift3d', asdict(self.model.config), tensors, {'training': training})
 
@@ -198,7 +200,7 @@ def held_out_errors(model: LiftModel, windows: Windows) -> dict[str, float]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose train lift3d`."""
     default = TrainConfig()
-    parser.add_argument('--data', type=Path, required=True, help='folder of the mocap files')
+    parser.add_argument('--data', type=Path, required=True, help='folder of one data set')
     parser.add_argument('--out', type=Path, required=True, help='folder for log and weights')
     parser.add_argument('--minutes', type=float, default=default.minutes)
     parser.add_argument('--batch', type=int, default=default.batch)
