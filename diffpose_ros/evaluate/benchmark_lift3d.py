@@ -15,7 +15,7 @@ from typing import Any
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.folded import FoldedNetwork
-from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.lift3d.lifter import Lifter, Window
 from diffpose_ros.lift3d.released import released_denoiser, SCHEDULE
 import numpy as np
 import torch
@@ -57,8 +57,8 @@ def lifter_work(lifter: Lifter, B: int, N: int, K: int) -> Callable[[], Any]:
     T, J = lifter.past + 1 + lifter.future, len(H36M_17.joints)
     rays = 0.1 * np.random.default_rng(0).normal(size=(B, T, J, 2))
     present = np.tile(np.arange(T) <= lifter.past, (B, 1))
-    covariance, score = np.zeros((B, T, J, 2, 2)), np.ones((B, T, J))
-    return lambda: lifter.lift(rays, covariance, score, present, K, N)
+    window = Window(rays, np.zeros((B, T, J, 2, 2)), np.ones((B, T, J)), present)
+    return lambda: lifter.lift(window, K, N)
 
 
 def released_work(B: int, N: int, K: int) -> Callable[[], Any]:
