@@ -10,7 +10,7 @@ from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, S
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.tracker import Sighting, Track
 from diffpose_ros.lift3d.depth import refine, surface_depths, window_radius
-from diffpose_ros.lift3d.lifter import LiftedPose, PoseLifter
+from diffpose_ros.lift3d.lifter import LiftedPose, PoseLifter, Window
 from diffpose_ros.lift3d.placement import place, Placement
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +20,15 @@ NOWHERE = Placement(np.zeros(3), np.full((3, 3), np.nan))
 
 
 @dataclass(frozen=True)
-class LiftWindow:
+class Aimed:
     """
-    2D poses of one person around a key frame, seen by the virtual camera.
+    The window of one person, seen by a virtual camera that looks at that person.
 
-    rays        (T, J, 2)     x / z, y / z in the virtual camera
-    covariance  (T, J, 2, 2)  the same units squared
-    score       (T, J)        0 where there is nothing
-    present     (T,)          which slots are filled
-    rotation    (3, 3)        from the camera to the virtual camera
+    inputs    B = 1
+    rotation  (3, 3)  from the camera to the virtual camera
     """
 
-    rays: Floats
-    covariance: Floats
-    score: Floats
-    present: NDArray[np.bool_]
+    inputs: Window
     rotation: Floats
 
 
@@ -79,29 +73,17 @@ class Stage3D:
 
     def warm_up(self, settings: InferenceConfig) -> None:
         """Run the network once on an empty window; raise ValueError if that goes wrong."""
-        slots, joints = self._lifter.past + 1 + self._lifter.future, len(H36M_17.joints)
-        empty = LiftWindow(
-            np.zeros((slots, joints, 2)),
-            np.zeros((slots, joints, 2, 2)),
-            np.zeros((slots, joints)),
-            np.ones(slots, bool),
-            np.eye(3),
-        )
-        self._run([empty], settings)
+        slots = self._lifter.past + 1 + self._lifter.future
+        self._run([Aimed(empty_window(np.ones(slots, bool)), np.eye(3))], settings)
 
-    def _run(self, windows: list[LiftWindow], settings: InferenceConfig) -> LiftedPose:
-        lifted = self._lifter.lift(
-            np.stack([window.rays for window in windows]),
-            np.stack([window.covariance for window in windows]),
-            np.stack([window.score for window in windows]),
-            np.stack([window.present for window in windows]),
-            settings.lift_steps,
-            settings.hypotheses,
-        )
+    def _run(self, windows: Sequence[Aimed], settings: InferenceConfig) -> LiftedPose:
+        inputs = [window.inputs for window in windows]
+        batch = Window(*(np.concatenate(parts) for parts in zip(*inputs, strict=True)))
+        lifted = self._lifter.lift(batch, settings.lift_steps, settings.hypotheses)
         check_finite('the lifter', lifted.hypotheses, lifted.covariance)
         return lifted
 
-    def _window(self, track: Track) -> LiftWindow:
+    def _window(self, track: Track) -> Aimed:
         sightings = list(track.sightings)
         slots = time_slots(
             [s.stamp_ns for s in sightings],
@@ -112,25 +94,18 @@ class Stage3D:
         )
         key = sightings[-1]
         rotation = look_at(np.append(centre(key), 1.0))
-        joints = len(H36M_17.joints)
-        window = LiftWindow(
-            np.zeros((len(slots), joints, 2)),
-            np.zeros((len(slots), joints, 2, 2)),
-            np.zeros((len(slots), joints)),
-            np.array([slot is not None for slot in slots]),
-            rotation,
-        )
+        window = empty_window(np.array([slot is not None for slot in slots]))
         for t, slot in enumerate(slots):
             if slot is not None:
                 turned = turn(sightings[slot], rotation)
-                window.rays[t], window.covariance[t] = turned.rays, turned.covariance
-                window.score[t] = turned.score
-        return window
+                window.rays[0, t], window.covariance[0, t] = turned.rays, turned.covariance
+                window.score[0, t] = turned.score
+        return Aimed(window, rotation)
 
     def _finish(
         self,
         track: Track,
-        window: LiftWindow,
+        window: Aimed,
         pose: LiftedPose,
         camera: Camera,
         threshold: float,
@@ -161,15 +136,21 @@ class Stage3D:
             source,
         )
 
-    def _place(self, window: LiftWindow, pose: LiftedPose) -> Placement:
+    def _place(self, window: Aimed, pose: LiftedPose) -> Placement:
         key = self._lifter.past
         return place(
             pose.mean[0],
             pose.covariance[0],
-            window.rays[key],
-            window.covariance[key],
-            window.score[key],
+            window.inputs.rays[0, key],
+            window.inputs.covariance[0, key],
+            window.inputs.score[0, key],
         )
+
+
+def empty_window(present: NDArray[np.bool_]) -> Window:
+    """Return the window of one person whose slots (T,) know no joint."""
+    shape = (1, len(present), len(H36M_17.joints))
+    return Window(np.zeros((*shape, 2)), np.zeros((*shape, 2, 2)), np.zeros(shape), present[None])
 
 
 def measure(

@@ -6,7 +6,7 @@ F frames of a capture, T slots, J joints of H36M_17
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.lifting import TestWindows
-from diffpose_ros.lift3d.lifter import PoseLifter
+from diffpose_ros.lift3d.lifter import PoseLifter, Window
 from diffpose_ros.train.cameras import look_at
 from diffpose_ros.train.formats.captures import Capture
 import numpy as np
@@ -38,14 +38,13 @@ def capture_windows(
     deviation = error_px / capture.camera.K[0, 0]
     shape = (*frame.shape, len(H36M_17.joints))
     joints = capture.joints[key] - capture.joints[key][:, HIP, None]
-    return TestWindows(
+    window = Window(
         seen[..., :2] / seen[..., 2:],
         np.broadcast_to(deviation**2 * np.eye(2), (*shape, 2, 2)),
         np.ones(shape),
         present,
-        joints @ turn.swapaxes(1, 2),
-        capture.group,
     )
+    return TestWindows(window, joints @ turn.swapaxes(1, 2), capture.group)
 
 
 def towards(rays: Floats) -> Floats:

@@ -19,7 +19,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.files import write_atomically
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
-from diffpose_ros.lift3d.lifter import Lifter, PoseLifter
+from diffpose_ros.lift3d.lifter import Lifter, PoseLifter, Window
 from diffpose_ros.lift3d.start import STARTS
 import numpy as np
 from numpy.typing import NDArray
@@ -34,22 +34,19 @@ BATCH = 256
 @dataclass(frozen=True)
 class TestWindows:
     """
-    Windows of 2D input and the true key poses, see Lifter.lift.
+    Windows of 2D input and the true key poses.
 
     truth  (F, J, 3)  metres, relative to the hip, virtual camera
     group  what figures are averaged over, where the protocol says so
     """
 
-    rays: Floats
-    covariance: Floats
-    score: Floats
-    present: NDArray[np.bool_]
+    inputs: Window
     truth: Floats
     group: str = ''
 
-    def part(self, rows: slice) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    def part(self, rows: slice) -> Window:
         """Return some rows of what Lifter.lift takes."""
-        return self.rays[rows], self.covariance[rows], self.score[rows], self.present[rows]
+        return Window(*(values[rows] for values in self.inputs))
 
 
 class Setting(NamedTuple):
@@ -104,8 +101,8 @@ def lift_all(
 def lift_part(lifter: PoseLifter, windows: TestWindows, setting: Setting) -> Lifted:
     """Return the poses of all windows."""
     poses = [
-        lifter.lift(*windows.part(slice(i, i + BATCH)), *setting)
-        for i in range(0, len(windows.rays), BATCH)
+        lifter.lift(windows.part(slice(i, i + BATCH)), *setting)
+        for i in range(0, len(windows.truth), BATCH)
     ]
     return Lifted(
         np.concatenate([pose.mean for pose in poses]),
@@ -124,9 +121,9 @@ def joined(parts: list[Lifted]) -> Lifted:
 def ms_per_frame(lifter: PoseLifter, windows: TestWindows, setting: Setting) -> float:
     """Return the median time of lifting one person."""
     times = []
-    for i in range(min(20, len(windows.rays))):
+    for i in range(min(20, len(windows.truth))):
         began = time.perf_counter()
-        lifter.lift(*windows.part(slice(i, i + 1)), *setting)
+        lifter.lift(windows.part(slice(i, i + 1)), *setting)
         times.append(time.perf_counter() - began)
     return 1000 * float(np.median(times))
 

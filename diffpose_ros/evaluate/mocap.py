@@ -12,7 +12,7 @@ from pathlib import Path
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.lifting import add_lifter_arguments, load_lifter, report, TestWindows
 from diffpose_ros.evaluate.mpjpe import summary
-from diffpose_ros.lift3d.lifter import PoseLifter
+from diffpose_ros.lift3d.lifter import PoseLifter, Window
 from diffpose_ros.train.cameras import into_virtual_camera, orientation, project
 from diffpose_ros.train.mocap import Clips, cut_windows, load_clips
 from diffpose_ros.train.noise2d import PCK_RADIUS
@@ -44,13 +44,13 @@ def film(
     sure = torch.full((F,), pck_probability(noise_px / TALL_PX))
     shape = rays.shape[:3]
     truth = points[:, lifter.past] - points[:, lifter.past, HIP, None]
-    return TestWindows(
+    window = Window(
         (rays + noise)[::every].double().numpy(),
         variance.expand(*shape, 2, 2)[::every].double().numpy(),
         sure[:, None, None].expand(shape)[::every].double().numpy(),
         present[::every].numpy(),
-        truth[::every].double().numpy(),
     )
+    return TestWindows(window, truth[::every].double().numpy())
 
 
 def _filmed(points: Tensor, clips: Clips, random: torch.Generator) -> Tensor:

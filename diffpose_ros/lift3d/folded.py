@@ -31,28 +31,38 @@ import torch.nn.functional as F
 
 @dataclass(frozen=True)
 class FoldedConv:
-    """W (3, C_in, C_out) of a Chebyshev convolution and its bias (C_out,)."""
+    """
+    A Chebyshev convolution.
 
-    W: Tensor
+    own    (C_in, C_out)     weights of T_0, the identity
+    mixed  (2, C_in, C_out)  weights of T_1 and T_2
+    bias   (C_out,)
+    """
+
+    own: Tensor
+    mixed: Tensor
     bias: Tensor
 
     @classmethod
     def of(cls, conv: ChebConv) -> 'FoldedConv':
         """Take the weights of a convolution."""
-        return cls(conv.weight[:, 0].clone(), conv.bias[0, 0].clone())
+        return cls(conv.weight[0, 0].clone(), conv.weight[1:, 0].clone(), conv.bias[0, 0].clone())
+
+    def part(self, channels: slice) -> 'FoldedConv':
+        """Return the convolution of some of the input's channels, without bias."""
+        zero = torch.zeros_like(self.bias)
+        return FoldedConv(self.own[channels], self.mixed[:, channels], zero)
 
     def __call__(self, x: Tensor, T: Tensor, bias: Tensor | None = None) -> Tensor:
         """Return (J, R, C_out) from x (J, R, C_in) and T_1, T_2 (2, J, J)."""
-        flat = x.reshape(-1, x.shape[-1])
-        once, twice = mix_joints(T, x).reshape(2, *flat.shape).unbind()
-        out = torch.addmm(self.bias if bias is None else bias, flat, self.W[0])
-        torch.addmm(out, once, self.W[1], out=out)
-        torch.addmm(out, twice, self.W[2], out=out)
-        return out.view(*x.shape[:-1], -1)
+        J, R, C = x.shape
+        mixed = mix_joints(T, x).view(2, J * R, C)
+        out = torch.addmm(self.bias if bias is None else bias, x.reshape(J * R, C), self.own)
+        return out.addbmm_(mixed, self.mixed).view(J, R, -1)
 
     def constant(self, value: Tensor) -> Tensor:
         """Return what the same value (C_in,) at all joints gives; T has row sums 1, 0, -1."""
-        return value @ (self.W[0] - self.W[2])
+        return value @ (self.own - self.mixed[1])
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,8 @@ class FoldedBlock:
         """Return h (J, R, C) after the block; h is overwritten."""
         h += self._attend(whitened(h))
         hidden = (mix_joints(self.A, whitened(h)) @ self.up).add_(self.up_bias).relu_()
-        h += mix_joints(self.A, hidden @ self.down).add_(self.down_bias)
+        h += self.down_bias
+        h.view(len(h), -1).addmm_(self.A, (hidden @ self.down).view(len(h), -1))
         inner = self.first(h, T).relu_()
         h += self.second(inner, T, bias).relu_()
         return h
@@ -126,7 +137,7 @@ def whitened(x: Tensor) -> Tensor:
     """Return x with mean 0 and deviation 1 per joint; eps as Norm has it, to first order."""
     C = x.shape[-1]
     white, _, inverse = torch.native_layer_norm(x, (C,), None, None, 1e-12)
-    return white.mul_(1 - EPS * math.sqrt((C - 1) / C) * inverse)
+    return white.addcmul_(white, inverse, value=-EPS * math.sqrt((C - 1) / C))
 
 
 class FoldedNetwork:
@@ -152,8 +163,8 @@ class FoldedNetwork:
         x        (R, J, c)
         returns  (J, R, C), to be handed to __call__
         """
-        conv = self._input
-        return FoldedConv(conv.W[:, -x.shape[-1] :], conv.bias)(x.transpose(0, 1), self._T)
+        conv = self._input.part(slice(-x.shape[-1], None))
+        return conv(x.transpose(0, 1), self._T, self._input.bias)
 
     def __call__(self, x: Tensor, t: float | None = None, given: Tensor | None = None) -> Tensor:
         """
@@ -164,11 +175,11 @@ class FoldedNetwork:
         given    (J, R, C)
         returns  (R, J, C_out)
         """
-        conv = FoldedConv(self._input.W[:, : x.shape[-1]], self._input.bias)
         if given is None:
-            h = conv(x.transpose(0, 1), self._T)
+            h = self._input(x.transpose(0, 1), self._T)
         else:
-            h = conv(x.transpose(0, 1), self._T, torch.zeros_like(conv.bias)).add_(given)
+            conv = self._input.part(slice(x.shape[-1]))
+            h = conv(x.transpose(0, 1), self._T).add_(given)
         for block, bias in zip(self._blocks, self._step_biases(t), strict=True):
             h = block(h, self._T, bias)
         return self._output(h, self._T).transpose(0, 1)

@@ -34,6 +34,22 @@ class LiftedPose:
     covariance: Floats
 
 
+class Window(NamedTuple):
+    """
+    Windows of 2D poses, one per person.
+
+    rays        (B, T, J, 2)     x / z and y / z in the key frame's virtual camera
+    covariance  (B, T, J, 2, 2)  the same units squared
+    score       (B, T, J)        0 to 1; 0 = missing
+    present     (B, T)           which slots are filled; the key slot must be
+    """
+
+    rays: Floats
+    covariance: Floats
+    score: Floats
+    present: NDArray[np.bool_]
+
+
 class PoseLifter(Protocol):
     """
     What the pipeline needs of a lifter.
@@ -46,24 +62,8 @@ class PoseLifter(Protocol):
     future: int
     period_s: float
 
-    def lift(
-        self,
-        rays: Floats,
-        covariance: Floats,
-        score: Floats,
-        present: NDArray[np.bool_],
-        steps: int,
-        hypotheses: int,
-    ) -> LiftedPose:
+    def lift(self, window: Window, steps: int, hypotheses: int) -> LiftedPose:
         """Lift the key frames of windows, see Lifter.lift."""
-
-
-class Window(NamedTuple):
-    """Windows of 2D poses, zeros where nothing is told; see Lifter.lift."""
-
-    rays: Floats
-    covariance: Floats
-    score: Floats
 
 
 class Lifter:
@@ -96,30 +96,14 @@ class Lifter:
             calibration = Calibration.from_manifest(checkpoint.extras.get('calibration'))
             return cls(model, calibration, device, seed, start)
 
-    def lift(
-        self,
-        rays: Floats,
-        covariance: Floats,
-        score: Floats,
-        present: NDArray[np.bool_],
-        steps: int,
-        hypotheses: int,
-    ) -> LiftedPose:
-        """
-        Lift the key frames of B windows.
-
-        rays        (B, T, J, 2)     x / z and y / z in the key frame's virtual camera
-        covariance  (B, T, J, 2, 2)  the same units squared
-        score       (B, T, J)        0 to 1; 0 = missing
-        present     (B, T)           which slots are filled; the key slot, at past, must be
-        """
-        T = self.past + 1 + self.future
-        window = checked_window(rays, covariance, score, present, T)
+    def lift(self, window: Window, steps: int, hypotheses: int) -> LiftedPose:
+        """Lift the key frames, which stand at slot `past`."""
+        window = checked_window(window, self.past + 1 + self.future)
         observation = observe(
             self._tensor(window.rays),
             self._tensor(window.covariance),
             self._tensor(window.score),
-            torch.from_numpy(np.ascontiguousarray(present)).to(self._device),
+            torch.from_numpy(np.ascontiguousarray(window.present)).to(self._device),
             self.past,
         )
         poses, spread, image = self._run(observation, steps, hypotheses)
@@ -145,10 +129,9 @@ class Lifter:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
 
 
-def checked_window(
-    rays: Floats, covariance: Floats, score: Floats, present: NDArray[np.bool_], T: int
-) -> Window:
-    """Return B windows of T slots; raise ValueError when a shape is another."""
+def checked_window(window: Window, T: int) -> Window:
+    """Return windows with zeros where nothing is told; raise ValueError for another shape."""
+    rays, covariance, score, present = window
     check_shape('rays', rays, (None, T, JOINTS, 2))
     check_shape('covariance', covariance, (len(rays), T, JOINTS, 2, 2))
     check_shape('score', score, (len(rays), T, JOINTS))
@@ -158,6 +141,7 @@ def checked_window(
         np.where(told[..., None], rays, 0),
         np.where(told[..., None, None], covariance, 0),
         np.where(told, score, 0),
+        present,
     )
 
 

@@ -16,7 +16,7 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.calibration import Calibration, Floats
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.graph import GraphNetwork
-from diffpose_ros.lift3d.lifter import checked_window, LiftedPose, to_numpy
+from diffpose_ros.lift3d.lifter import checked_window, LiftedPose, to_numpy, Window
 from diffpose_ros.lift3d.mixste import MixSTE
 from diffpose_ros.lift3d.model import in_metres
 from diffpose_ros.lift3d.released import network_of, POSE_KINDS, Preset, PRESETS, refine, STATE
@@ -79,20 +79,12 @@ class ReleasedLifter:
         return cls(poses[0], denoiser, preset, device, seed)
 
     @torch.inference_mode()
-    def lift(
-        self,
-        rays: Floats,
-        covariance: Floats,
-        score: Floats,
-        present: NDArray[np.bool_],
-        steps: int,
-        hypotheses: int,
-    ) -> LiftedPose:
+    def lift(self, window: Window, steps: int, hypotheses: int) -> LiftedPose:
         """Lift key frames, see Lifter.lift; steps takes the place of the preset's."""
-        T, key = self.past + 1 + self.future, self.past
-        window = checked_window(rays, covariance, score, present, T)
+        key = self.past
+        window = checked_window(window, self.past + 1 + self.future)
         seen = window.score > 0
-        there = present & seen.any(axis=2)
+        there = window.present & seen.any(axis=2)
         uv = self._tensor(fill_frames(fill_missing(UNITS_PER_RAY * window.rays, seen), there))
         uv_covariance = np.where(
             seen[:, key, :, None, None],

@@ -1,4 +1,8 @@
-"""Training of the lifter: `python -m diffpose_ros.train.lift3d --data DIR --out DIR`."""
+"""
+Training of the lifter: `python -m diffpose_ros.train.lift3d --data DIR --out DIR`.
+
+DIR holds motion capture, Human3.6M or MPI-INF-3DHP, see motions.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -16,8 +20,18 @@ from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.lift3d.observation import observe
 from diffpose_ros.lift3d.start import start_noise
 from diffpose_ros.train.lift3d_loss import encoder_errors, lift3d_losses
-from diffpose_ros.train.loop import load_state, read_state, state_tensors, write_state
-from diffpose_ros.train.mocap import Clips, join_clips, load_clips
+from diffpose_ros.train.loop import (
+    average,
+    average_gradients,
+    join_others,
+    load_state,
+    read_state,
+    state_tensors,
+    take_from_first,
+    write_state,
+)
+from diffpose_ros.train.mocap import Clips
+from diffpose_ros.train.motions import motion_clips, motion_files
 from diffpose_ros.train.timing import KIND_SHARES, KINDS
 from diffpose_ros.train.windows import Windows, WindowSampler
 import torch
@@ -26,8 +40,6 @@ from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
-TRAIN_FILES = {'cmu_train.npz': 1.0, 'deepmimic_train.npz': 6.0}  # file: weight of a frame
-HELD_OUT_FILE = 'cmu_train.npz'
 MIXTURE_AT = (0.05, 0.2, 0.45)  # progress at which the mixture is fitted anew
 STATE = 'state.safetensors'  # in the folder of the run
 CHECKS = 12  # validations per training
@@ -38,7 +50,11 @@ FIT_BATCHES, FIT_BATCH = 16, 256  # windows that the mixture is fitted to
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long and how fast; learning rate and checks follow the share of the time that passed."""
+    """
+    How long and how fast; learning rate and checks follow the share of the time that passed.
+
+    denoise = False is the deterministic lifter to compare with: the encoder learns alone.
+    """
 
     minutes: float = 60
     batch: int = 64
@@ -47,6 +63,7 @@ class TrainConfig:
     weight_decay: float = 0.01
     ema: float = 0.999
     seed: int = 0
+    denoise: bool = True
 
 
 class Trainer:
@@ -59,20 +76,20 @@ class Trainer:
         out: Path,
         device: torch.device,
         sizes: LiftModelConfig = SIZES,
+        rank: int = 0,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.out, self.device = config, out, device
+        self.config, self.out, self.device, self.rank = config, out, device, rank
         self.model = LiftModel(sizes).to(device)
         self.ema = copy.deepcopy(self.model).eval()
-        self.random = torch.Generator().manual_seed(config.seed)
+        self.random = torch.Generator().manual_seed(config.seed + 1000 * rank)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
         self.step, self.elapsed_s, self.checks, self.fits = 0, 0.0, 0, 0
-        files = [(data / name, weight) for name, weight in TRAIN_FILES.items()]
-        clips = join_clips([load_clips(path, 'train', weight) for path, weight in files])
-        self.sampler = self._sampler(clips, self.random)
-        held_out = load_clips(data / HELD_OUT_FILE, 'held_out')
+        self.files = motion_files(data)
+        self.sampler = self._sampler(motion_clips(data, 'train'), self.random)
+        held_out = motion_clips(data, 'held_out')
         self.held_out = self._sampler(held_out, torch.Generator().manual_seed(1)).draw(
             HELD_OUT_WINDOWS, 'causal'
         )
@@ -87,18 +104,24 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the time is over; checks, saves and exports on the way."""
-        bar = tqdm(total=self.config.minutes, unit='min', initial=self.elapsed_s / 60)
+        bar = tqdm(
+            total=self.config.minutes,
+            unit='min',
+            initial=self.elapsed_s / 60,
+            disable=self.rank > 0,
+        )
         while self.progress < 1:
             began = time.monotonic()
             losses = self.train_step()
             if self.fits < sum(self.progress >= at for at in MIXTURE_AT):
                 self.fit_mixture()
-            spent_s = time.monotonic() - began
+            spent_s = average(time.monotonic() - began)
             self.elapsed_s += spent_s
             bar.update(spent_s / 60)
             if self.progress * CHECKS >= self.checks + 1 or self.progress == 1:
                 self.checks += 1
-                self.check(losses)
+                if self.rank == 0:
+                    self.check(losses)
         bar.close()
 
     def train_step(self) -> dict[str, float]:
@@ -108,9 +131,11 @@ class Trainer:
         kind = int(torch.multinomial(KIND_SHARES, 1, generator=self.random))
         size = self.config.batch * (4 if KINDS[kind] == 'single' else 1)
         windows = self.sampler.draw(size, KINDS[kind]).to(self.device)
-        losses = lift3d_losses(self.model, windows, self.config.batch, self.random)
+        denoised = self.config.batch if self.config.denoise else 0
+        losses = lift3d_losses(self.model, windows, denoised, self.random)
         self.optimizer.zero_grad()
         losses.total.backward()
+        average_gradients(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
@@ -138,6 +163,7 @@ class Trainer:
             model.pi.copy_(mixture.pi)
             model.mu.copy_(mixture.mu)
             model.L.copy_(mixture.L)
+            take_from_first([model.pi, model.mu, model.L])
         self.fits += 1
 
     def check(self, losses: dict[str, float]) -> None:
@@ -166,14 +192,17 @@ class Trainer:
         """Continue from the last save."""
         tensors, told = read_state(self.out / STATE)
         load_state(tensors, self.model, self.ema, self.optimizer)
-        self.random.set_state(tensors['random'])
         self.step, self.elapsed_s, self.fits = told['step'], told['elapsed_s'], told['fits']
+        if self.rank == 0:
+            self.random.set_state(tensors['random'])
+        else:
+            self.random.manual_seed(self.config.seed + 1000 * self.rank + self.step)
         self.checks = int(self.progress * CHECKS)  # minutes may be others than before
 
     def export(self, record: dict[str, float]) -> None:
         """Write the averaged weights as a checkpoint that the lifter loads."""
         tensors: dict[str, Tensor] = dict(self.ema.state_dict())
-        training = {**asdict(self.config), **record, 'data': sorted(TRAIN_FILES)}
+        training = {**asdict(self.config), **record, 'data': self.files}
         path = self.out / 'lift3d.safetensors'
         save_checkpoint(path, 'lift3d', asdict(self.model.config), tensors, {'training': training})
 
@@ -198,7 +227,7 @@ def held_out_errors(model: LiftModel, windows: Windows) -> dict[str, float]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose train lift3d`."""
     default = TrainConfig()
-    parser.add_argument('--data', type=Path, required=True, help='folder of the mocap files')
+    parser.add_argument('--data', type=Path, required=True, help='folder of one data set')
     parser.add_argument('--out', type=Path, required=True, help='folder for log and weights')
     parser.add_argument('--minutes', type=float, default=default.minutes)
     parser.add_argument('--batch', type=int, default=default.batch)
@@ -210,15 +239,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--without-context', action='store_true', help='ablation: f_ST is not told the denoiser'
     )
+    parser.add_argument(
+        '--without-denoiser',
+        action='store_true',
+        help='ablation: a deterministic lifter, to be evaluated with --steps 0',
+    )
     parser.add_argument('--resume', action='store_true', help='continue the run in --out')
 
 
 def run(args: argparse.Namespace) -> int:
     """Train as the options say."""
+    rank = join_others()
     args.out.mkdir(parents=True, exist_ok=True)
-    config = TrainConfig(minutes=args.minutes, batch=args.batch, seed=args.seed)
+    config = TrainConfig(
+        minutes=args.minutes,
+        batch=args.batch,
+        seed=args.seed,
+        denoise=not args.without_denoiser,
+    )
     sizes = replace(SIZES, components=args.components, context_told=not args.without_context)
-    trainer = Trainer(config, args.data, args.out, torch.device(args.device), sizes)
+    trainer = Trainer(config, args.data, args.out, torch.device(args.device), sizes, rank)
     if args.resume and (args.out / STATE).is_file():
         trainer.resume()
     trainer.run()

@@ -15,8 +15,7 @@ from diffpose_ros.lift3d.calibration import Calibration, fit_calibration
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.lift3d.observation import observe
 from diffpose_ros.lift3d.start import start_noise
-from diffpose_ros.train.lift3d import HELD_OUT_FILE
-from diffpose_ros.train.mocap import load_clips
+from diffpose_ros.train.motions import motion_clips
 from diffpose_ros.train.windows import WindowSampler
 import torch
 
@@ -32,7 +31,7 @@ def calibrate(checkpoint: Checkpoint, data: Path) -> Calibration:
     model = LiftModel.from_config(checkpoint.config)
     model.load_state_dict(checkpoint.tensors)
     model.eval()
-    clips = load_clips(data / HELD_OUT_FILE, 'held_out')
+    clips = motion_clips(data, 'held_out')
     c = model.config
     sampler = WindowSampler(clips, c.past, c.future, torch.Generator().manual_seed(SEED))
     component, z = start_noise(model.mixture, HYPOTHESES, seed=0)
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--weights', type=Path, required=True)
-    parser.add_argument('--data', type=Path, required=True, help='folder of the mocap files')
+    parser.add_argument('--data', type=Path, required=True, help='folder of one data set')
     parser.add_argument('--out', type=Path, required=True, help='checkpoint to write')
     args = parser.parse_args(argv)
     checkpoint = load_checkpoint(str(args.weights), 'lift3d')

@@ -4,7 +4,7 @@ What the lifter is trained for.
 B windows, J joints of H36M_17. Metres.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import shift_forward
@@ -42,20 +42,28 @@ class Losses:
 def lift3d_losses(
     model: LiftModel, windows: Windows, denoised: int, random: torch.Generator
 ) -> Losses:
-    """Return the losses of a batch, one diffusion step drawn for each of the first windows."""
+    """
+    Return the losses of a batch.
+
+    denoised  how many of the windows are denoised, at one diffusion step drawn for each; 0 = none
+    """
     key = model.config.past
     observation = observe(windows.rays, windows.covariance, windows.score, windows.present, key)
     context = model.context(observation)
     truth = true_state(windows, observation, key)
     encoder = state_error(context.state, truth)
-    start = model.start(observation, context.detached())
-    given = model.given(start, context)
-    return Losses(
+    losses = Losses(
         encoder,
         _window_error(context, windows),
         _spread_error(context, truth[..., 2:]),
-        _denoising_error(model, start.first(denoised), given[:denoised], truth[:denoised], random),
+        torch.zeros_like(encoder),
     )
+    if not denoised:
+        return losses
+    start = model.start(observation, context.detached())
+    given, start = model.given(start, context)[:denoised], start.first(denoised)
+    error = _denoising_error(model, start, given, truth[:denoised], random)
+    return replace(losses, denoiser=error)
 
 
 def true_state(windows: Windows, observation: Observation, key: int) -> Tensor:

@@ -3,10 +3,10 @@ What every training shares: budget, learning rate, moving average, log and resum
 
 Several processes train together when they are started as `torchrun` starts them (environment
 variables RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT): each makes its own batches, and gradients
-are averaged.
+are averaged. On GPUs each takes the one that LOCAL_RANK names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 import copy
 from dataclasses import dataclass
 import json
@@ -93,6 +93,8 @@ def join_others() -> int:
     """Join the other processes of this training, if any, and return this one's rank."""
     if 'WORLD_SIZE' not in os.environ:
         return 0
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', '0')))
     distributed.init_process_group('nccl' if torch.cuda.is_available() else 'gloo')
     return distributed.get_rank()
 
@@ -116,6 +118,13 @@ def average_gradients(model: nn.Module) -> None:
     parts = together.div_(distributed.get_world_size()).split([g.numel() for g in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
+
+
+def take_from_first(tensors: Iterable[Tensor]) -> None:
+    """Overwrite tensors with those of the first process."""
+    if distributed.is_initialized():
+        for tensor in tensors:
+            distributed.broadcast(tensor, 0)
 
 
 class RunFolder:

@@ -53,13 +53,16 @@ def load_clips(path: Path, part: str = 'all', weight: float = 1.0) -> Clips:
             raise ValueError(f'{path} has joints {names}; convert it to {H36M_17.joints}')
         lengths = data['clip_lengths']
         keep = np.array([part in ('all', part_of(str(name))) for name in data['clip_names']])
+        if not keep.any():
+            raise ValueError(f'{path} has no clip in part {part!r}; use all, train or held_out')
         chosen = np.repeat(keep, lengths)
         joints = torch.from_numpy(data['joints_root_relative_m'][chosen].astype(np.float32))
         root = torch.from_numpy(data['root_m'][chosen].astype(np.float32))
-        fps = int(data['fps'])
-    lengths = torch.from_numpy(lengths[keep])
-    if not len(lengths):
-        raise ValueError(f'{path} has no clip in part {part!r}; use all, train or held_out')
+        return lay_clips(joints, root, torch.from_numpy(lengths[keep]), weight, int(data['fps']))
+
+
+def lay_clips(joints: Tensor, root: Tensor, lengths: Tensor, weight: float, fps: int) -> Clips:
+    """Return clips whose frames lie end to end; lengths (n,) says how many each has."""
     ends = lengths.cumsum(0)
     first = (ends - lengths).repeat_interleave(lengths)
     last = (ends - 1).repeat_interleave(lengths)

@@ -29,8 +29,8 @@ class Oracle:
     def __init__(self, root):
         self.root = root
 
-    def lift(self, rays, covariance, score, present, steps, hypotheses):
-        self.rays, self.present = rays, present
+    def lift(self, window, steps, hypotheses):
+        self.rays, self.present = window.rays, window.present
         pinhole = BODY + self.root
         seen = pinhole[:, :2] / pinhole[:, 2:]
         middle = (seen.min(axis=0) + seen.max(axis=0)) / 2

@@ -26,9 +26,9 @@ class Standing:
 
     past, future, period_s = 2, 1, 0.04
 
-    def lift(self, rays, covariance, score, present, steps, hypotheses):
-        poses = np.tile(BODY, (len(rays), hypotheses, 1, 1))
-        return LiftedPose(poses, poses[:, 0], np.tile(0.01 * np.eye(3), (len(rays), J, 1, 1)))
+    def lift(self, window, steps, hypotheses):
+        poses = np.tile(BODY, (len(window.rays), hypotheses, 1, 1))
+        return LiftedPose(poses, poses[:, 0], np.tile(0.01 * np.eye(3), (len(poses), J, 1, 1)))
 
 
 BODY = 0.3 * np.random.default_rng(1).normal(size=(J, 3))
@@ -58,40 +58,42 @@ def windows(film, **options):
 def test_rays_of_the_key_frame_and_the_true_pose_belong_together():
     film, made = capture(), windows(capture())
     shift = np.linalg.norm(film.joints[:, 0], axis=1)
-    hip = made.rays[:, 2, 0]
-    for truth, rays, distance, (u, v) in zip(made.truth, made.rays[:, 2], shift, hip, strict=True):
+    seen = made.inputs.rays[:, 2]
+    for truth, rays, distance, (u, v) in zip(made.truth, seen, shift, seen[:, 0], strict=True):
         root = distance * np.array([u, v, 1]) / np.linalg.norm([u, v, 1])
         points = truth + root
         np.testing.assert_allclose(points[:, :2] / points[:, 2:], rays, atol=1e-5)
 
 
 def test_the_virtual_camera_looks_at_the_person():
-    rays = windows(capture()).rays[:, 2]
+    rays = windows(capture()).inputs.rays[:, 2]
     middle = (rays.min(axis=1) + rays.max(axis=1)) / 2
     assert np.abs(middle).max() < 0.02
 
 
 def test_slots_hold_the_frames_of_their_time():
     film, made = capture(fps=50), windows(capture(fps=50), centred=True)  # two frames per slot
-    assert made.present[:, :2].tolist()[:5] == [[i >= 4, i >= 2] for i in range(5)]
-    assert made.present[:, 3].tolist() == [True] * 8 + [False] * 2
+    assert made.inputs.present[:, :2].tolist()[:5] == [[i >= 4, i >= 2] for i in range(5)]
+    assert made.inputs.present[:, 3].tolist() == [True] * 8 + [False] * 2
     rays = film.camera.rays(film.pixels)
     seen_at_6 = rotate_rays(rays[6], towards(rays[4:5])[0])
-    np.testing.assert_allclose(made.rays[4, 3], seen_at_6, atol=1e-6)
-    assert not windows(capture()).present[:, 3].any()
+    np.testing.assert_allclose(made.inputs.rays[4, 3], seen_at_6, atol=1e-6)
+    assert not windows(capture()).inputs.present[:, 3].any()
 
 
 def test_only_frames_that_count_are_keys():
     counted = np.arange(10) % 3 == 0
     made, all_keys = windows(capture(counted=counted)), windows(capture())
-    np.testing.assert_allclose(made.rays, all_keys.rays[::3], atol=1e-6)
+    np.testing.assert_allclose(made.inputs.rays, all_keys.inputs.rays[::3], atol=1e-6)
     np.testing.assert_allclose(
         windows(capture(counted=counted), every=2).truth, all_keys.truth[::6], atol=1e-6
     )
 
 
 def test_the_lifter_is_told_the_error_of_the_2d_input():
-    np.testing.assert_allclose(windows(capture()).covariance[3, 1, 5], (2 / 1145) ** 2 * np.eye(2))
+    np.testing.assert_allclose(
+        windows(capture()).inputs.covariance[3, 1, 5], (2 / 1145) ** 2 * np.eye(2)
+    )
 
 
 def test_protocols_of_human36m_are_means_over_actions_of_means_over_frames(poses):

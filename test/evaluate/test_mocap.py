@@ -42,25 +42,27 @@ def lifter():
 
 def test_each_second_has_a_camera_of_its_own(mocap, lifter):
     windows = film(load_clips(mocap), lifter, 0, centred=False)
-    same = [np.allclose(windows.rays[i, 4], windows.rays[i - 1, 4]) for i in range(1, 70)]
+    same = [
+        np.allclose(windows.inputs.rays[i, 4], windows.inputs.rays[i - 1, 4]) for i in range(1, 70)
+    ]
     assert [i for i, s in enumerate(same, start=1) if not s] == [30, 40]
 
 
 def test_causal_windows_do_not_see_the_future(mocap, lifter):
     clips = load_clips(mocap)
-    assert not film(clips, lifter, 0, centred=False).present[:, 5:].any()
-    assert film(clips, lifter, 0, centred=True).present[20, 5:].all()
+    assert not film(clips, lifter, 0, centred=False).inputs.present[:, 5:].any()
+    assert film(clips, lifter, 0, centred=True).inputs.present[20, 5:].all()
 
 
 def test_noise_has_the_size_that_was_asked_for(mocap, lifter):
     clips = load_clips(mocap)
     exact, noisy = (film(clips, lifter, px, centred=False) for px in (0, 5))
-    error = noisy.rays - exact.rays
-    claimed = np.sqrt(noisy.covariance[..., 0, 0])
+    error = noisy.inputs.rays - exact.inputs.rays
+    claimed = np.sqrt(noisy.inputs.covariance[..., 0, 0])
     assert np.std(error[..., 0] / claimed) == pytest.approx(1, abs=0.03)
-    assert not exact.covariance.any()
-    assert (exact.score == 1).all()
-    assert noisy.score.max() == pytest.approx(pck_probability(5 / 250))
+    assert not exact.inputs.covariance.any()
+    assert (exact.inputs.score == 1).all()
+    assert noisy.inputs.score.max() == pytest.approx(pck_probability(5 / 250))
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def test_every_tenth_frame_is_one_of_all(mocap, lifter):
     clips = load_clips(mocap)
     all_frames = film(clips, lifter, 5, centred=False)
     some = film(clips, lifter, 5, centred=False, every=10)
-    np.testing.assert_array_equal(some.rays, all_frames.rays[::10])
+    np.testing.assert_array_equal(some.inputs.rays, all_frames.inputs.rays[::10])
     np.testing.assert_array_equal(some.truth, all_frames.truth[::10])
 
 

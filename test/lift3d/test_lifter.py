@@ -14,7 +14,7 @@ from diffpose_ros.lift3d.calibration import (
     squared_mahalanobis,
 )
 from diffpose_ros.lift3d.context import ContextEncoder
-from diffpose_ros.lift3d.lifter import Lifter
+from diffpose_ros.lift3d.lifter import Lifter, Window
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.lift3d.observation import observe
 import numpy as np
@@ -52,11 +52,11 @@ def windows(B=2, seed=0):
     random = np.random.default_rng(seed)
     rays = 0.1 * random.normal(size=(B, 9, J, 2))
     covariance = np.tile(1e-5 * np.eye(2), (B, 9, J, 1, 1))
-    return rays, covariance, np.ones((B, 9, J)), np.ones((B, 9), bool)
+    return Window(rays, covariance, np.ones((B, 9, J)), np.ones((B, 9), bool))
 
 
 def test_result_has_the_shapes_of_the_contract_and_its_hip_at_the_origin(lifter):
-    pose = lifter.lift(*windows(B=3), 2, 5)
+    pose = lifter.lift(windows(B=3), 2, 5)
     assert pose.hypotheses.shape == (3, 5, J, 3)
     assert pose.covariance.shape == (3, J, 3, 3)
     np.testing.assert_allclose(pose.mean, pose.hypotheses.mean(axis=1))
@@ -66,45 +66,45 @@ def test_result_has_the_shapes_of_the_contract_and_its_hip_at_the_origin(lifter)
 
 def test_equal_windows_give_equal_poses_whatever_else_is_in_the_batch(lifter):
     inputs = windows(B=3)
-    together = lifter.lift(*inputs, 2, 4)
-    alone = lifter.lift(*(array[1:2] for array in inputs), 2, 4)
+    together = lifter.lift(inputs, 2, 4)
+    alone = lifter.lift(Window(*(array[1:2] for array in inputs)), 2, 4)
     np.testing.assert_allclose(together.hypotheses[1], alone.hypotheses[0], atol=1e-5)
 
 
 def test_seed_decides_the_hypotheses(model):
     calibration = Calibration(np.ones(J))
-    poses = [Lifter(model, calibration, CPU, seed).lift(*windows(), 2, 3) for seed in (0, 0, 1)]
+    poses = [Lifter(model, calibration, CPU, seed).lift(windows(), 2, 3) for seed in (0, 0, 1)]
     assert np.array_equal(poses[0].hypotheses, poses[1].hypotheses)
     assert not np.allclose(poses[0].hypotheses, poses[2].hypotheses)
 
 
 def test_absent_slots_and_missing_joints_are_not_looked_at(lifter):
-    rays, covariance, score, present = windows()
-    present[:, 6:] = False
-    score[:, :, 3] = 0
-    expected = lifter.lift(rays, covariance, score, present, 2, 3).mean
-    rays[:, 6:], rays[:, :, 3] = np.nan, 1e9
-    covariance[:, 6:], score[:, 6:] = np.nan, 0.5
-    np.testing.assert_allclose(lifter.lift(rays, covariance, score, present, 2, 3).mean, expected)
+    window = windows()
+    window.present[:, 6:] = False
+    window.score[:, :, 3] = 0
+    expected = lifter.lift(window, 2, 3).mean
+    window.rays[:, 6:], window.rays[:, :, 3] = np.nan, 1e9
+    window.covariance[:, 6:], window.score[:, 6:] = np.nan, 0.5
+    np.testing.assert_allclose(lifter.lift(window, 2, 3).mean, expected)
 
 
 def test_window_of_one_frame_is_enough(lifter):
-    rays, covariance, score, present = windows()
-    present[:] = False
-    present[:, 4] = True
-    assert np.isfinite(lifter.lift(rays, covariance, score, present, 1, 1).mean).all()
+    window = windows()
+    window.present[:] = False
+    window.present[:, 4] = True
+    assert np.isfinite(lifter.lift(window, 1, 1).mean).all()
 
 
 def test_zero_steps_give_the_encoders_pose(lifter, model):
-    pose = lifter.lift(*windows(), 0, 3)
+    pose = lifter.lift(windows(), 0, 3)
     np.testing.assert_allclose(pose.hypotheses[:, 0], pose.hypotheses[:, 2])
 
 
 def test_start_at_a_point_leaves_only_the_2d_noise(model):
     calibration, one = Calibration(np.ones(J)), windows()
-    exact = (one[0], 0 * one[1], *one[2:])
+    exact = one._replace(covariance=0 * one.covariance)
     wide, narrow = (
-        Lifter(model, calibration, CPU, start=start).lift(*exact, 1, 8).hypotheses.std(axis=1)
+        Lifter(model, calibration, CPU, start=start).lift(exact, 1, 8).hypotheses.std(axis=1)
         for start in ('gaussian', 'point')
     )
     assert narrow[:, 1:].mean() < wide[:, 1:].mean()
@@ -121,9 +121,9 @@ def test_denoiser_without_context_does_not_see_it():
 
 
 def test_wrong_window_length_is_refused(lifter):
-    rays, covariance, score, present = windows()
+    window = windows()
     with pytest.raises(ValueError, match='rays has shape'):
-        lifter.lift(rays[:, :5], covariance, score, present, 1, 1)
+        lifter.lift(window._replace(rays=window.rays[:, :5]), 1, 1)
 
 
 def test_window_that_does_not_fit_the_groups_is_refused():
@@ -136,8 +136,8 @@ def test_checkpoint_brings_back_the_same_lifter(lifter, model, tmp_path):
     path = tmp_path / 'small.safetensors'
     save_checkpoint(path, 'lift3d', asdict(SMALL), model.state_dict(), extras)
     loaded = Lifter.from_checkpoint(load_checkpoint(str(path), 'lift3d'), CPU)
-    expected = lifter.lift(*windows(), 2, 5)
-    assert np.array_equal(loaded.lift(*windows(), 2, 5).covariance, expected.covariance)
+    expected = lifter.lift(windows(), 2, 5)
+    assert np.array_equal(loaded.lift(windows(), 2, 5).covariance, expected.covariance)
 
 
 def test_covariance_of_hypotheses_equals_numpys():

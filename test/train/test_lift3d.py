@@ -9,6 +9,7 @@ from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.train import lift3d
 from diffpose_ros.train.mocap import part_of
+from diffpose_ros.train.motions import MOCAP
 import numpy as np
 import pytest
 import torch
@@ -23,7 +24,7 @@ def named(part):
 @pytest.fixture
 def data(tmp_path):
     pose = np.random.default_rng(0).normal(0, 0.3, (J, 3))
-    for name in lift3d.TRAIN_FILES:
+    for name in MOCAP:
         np.savez(
             tmp_path / name,
             joints_root_relative_m=np.tile(pose - pose[0], (60, 1, 1)).astype(np.float16),
@@ -73,6 +74,37 @@ def test_ablations_are_trained_like_the_model_and_say_what_they_lack(trainer, da
     checkpoint = load_checkpoint(str(data / 'lift3d.safetensors'), 'lift3d')
     assert (checkpoint.config['components'], checkpoint.config['context_told']) == (1, False)
     Lifter.from_checkpoint(checkpoint, torch.device('cpu'))
+
+
+def test_a_deterministic_lifter_learns_without_the_denoiser(trainer, data):
+    config = replace(trainer.config, denoise=False)
+    alone = lift3d.Trainer(config, data, data, torch.device('cpu'))
+    before = [p.detach().clone() for p in alone.model.denoiser.parameters()]
+    assert alone.train_step()['denoiser'] == 0
+    after = alone.model.denoiser.parameters()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+TWO_PROCESSES = """
+import pathlib, sys, torch
+from diffpose_ros.train import lift3d
+from diffpose_ros.train.loop import join_others
+lift3d.HELD_OUT_WINDOWS, lift3d.FIT_BATCHES, lift3d.FIT_BATCH = 4, 1, 64
+data, rank = pathlib.Path(sys.argv[1]), join_others()
+sizes = lift3d.LiftModelConfig(4, 4, 1 / 30, 8, 16, 1, 1, 8, 1)
+config = lift3d.TrainConfig(minutes=1, batch=2)
+trainer = lift3d.Trainer(config, data, data, torch.device('cpu'), sizes, rank)
+loss = trainer.train_step()['encoder']
+trainer.fit_mixture()
+print(loss, [float(p.double().sum()) for p in trainer.model.state_dict().values()], sep=';')
+"""
+
+
+def test_several_processes_learn_the_same_weights_from_windows_of_their_own(data, as_a_team):
+    answers = as_a_team(TWO_PROCESSES, data)
+    losses, weights = zip(*(answer.split(';') for answer in answers), strict=True)
+    assert losses[0] != losses[1]
+    assert weights[0] == weights[1]
 
 
 def test_learning_rate_rises_and_falls(trainer):

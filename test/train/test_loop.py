@@ -1,9 +1,5 @@
 from itertools import pairwise
 import json
-import os
-import socket
-import subprocess
-import sys
 
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
 import pytest
@@ -122,19 +118,6 @@ print(model.weight.grad.tolist(), budget.elapsed_s)
 """
 
 
-def test_two_processes_average_their_gradients_and_agree_on_the_time():
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    common = {'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)}
-    pair = [
-        subprocess.Popen(
-            [sys.executable, '-c', TWO_PROCESSES],
-            env=os.environ | common | {'RANK': str(rank)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    answers = [process.communicate(timeout=120)[0].strip() for process in pair]
+def test_two_processes_average_their_gradients_and_agree_on_the_time(as_a_team):
+    answers = as_a_team(TWO_PROCESSES)
     assert answers == ['[[1.0, 5.0]] 9.0'] * 2

@@ -14,12 +14,14 @@ from diffpose_ros.train.formats.captures import (
     check_poses,
     find_camera,
     Floats,
+    JOINTS,
     read_cameras,
     read_dictionary,
 )
 import numpy as np
 
 CAMERAS = ('54138969', '55011271', '58860488', '60457274')  # in the order of the 2D file
+TRAINING = {'train': ('S1', 'S5', 'S6', 'S7'), 'held_out': ('S8',)}  # subjects
 TEST_SUBJECTS = ('S9', 'S11')
 FPS = 50
 RAW_JOINTS = 32  # with copies and fingers; these are left, in the order of H36M_17:
@@ -45,12 +47,22 @@ def read_h36m(
             for name, pixels in zip(CAMERAS, views, strict=True):
                 view = find_camera(placed, f'{subject}_{name}')
                 label = f'{subject}/{action}.{name}'
-                xyz = view.into(_seventeen(check_poses(label, joints, 3, (17, RAW_JOINTS))))
+                xyz = view.into(_seventeen(check_poses(label, joints, 3, (JOINTS, RAW_JOINTS))))
                 uv = check_poses(label, pixels, 2)[: len(xyz)]  # some videos are longer
                 counted = np.ones(len(uv), bool)
                 yield Capture(
                     label, action.split()[0], view.camera, uv, xyz[: len(uv)], counted, FPS
                 )
+
+
+def read_h36m_motions(poses: Path, subjects: Sequence[str]) -> Iterator[Floats]:
+    """Read data_3d_h36m.npz alone: joints (F, J, 3) per action, metres, world frame with y up."""
+    in_world = read_dictionary(poses, 'positions_3d')
+    for subject in subjects:
+        for action, joints in _of(in_world, subject, poses).items():
+            label = f'{subject}/{action}'
+            xyz = _seventeen(check_poses(label, joints, 3, (JOINTS, RAW_JOINTS)))
+            yield xyz[..., [0, 2, 1]] * [1, 1, -1]  # its own frame has z up
 
 
 def _seventeen(joints: Floats) -> Floats:
