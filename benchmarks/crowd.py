@@ -45,7 +45,11 @@ class Crowd:
         return [box_at(place) for place in range(PLACES) if is_there(place, self.stamp_ns)]
 
     def estimate(
-        self, frames: Sequence[Frame], tracks: Sequence[Track], settings: InferenceConfig
+        self,
+        frames: Sequence[Frame],
+        tracks: Sequence[Track],
+        settings: InferenceConfig,
+        later: Sequence[Frame],
     ) -> list[Pose2D]:
         """Return a pose per track, without any score where nobody is left."""
         return [self._pose(track) for track in tracks]
@@ -56,7 +60,9 @@ class Crowd:
         tracks: Sequence[Track],
         stamp_ns: int,
         config: PipelineConfig,
+        *,
         calibrated: bool,
+        depth: NDArray[np.float32] | None,
     ) -> list[Pose3D]:
         """Return bodies four metres away."""
         return [self._body(track, config.inference.hypotheses) for track in tracks]

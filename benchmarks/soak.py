@@ -12,12 +12,11 @@ import argparse
 from collections.abc import Iterator
 import csv
 import json
-import os
 from pathlib import Path
 import sys
 import time
 
-from diffpose_ros.ros.processes import Child, own_graph
+from diffpose_ros.ros.processes import Child, own_graph, usage
 import matplotlib as mpl
 from matplotlib.figure import Figure
 import numpy as np
@@ -28,23 +27,9 @@ from benchmarks.robot import RATE_HZ, Robot
 
 SAMPLE_S = 10.0
 WARM_UP_SHARE, WARM_UP_MIN = 0.25, 10.0  # of the run, at most
-PAGE_MB = os.sysconf('SC_PAGE_SIZE') / 2**20
-CLOCK_TICKS = os.sysconf('SC_CLK_TCK')
 CURVES = ('rss_mb', 'queue_ms', 'people', 'markers')
 
 Row = dict[str, float]
-
-
-def process_row(pid: int) -> Row:
-    """Return memory, threads, open files and CPU time of a process."""
-    proc = Path(f'/proc/{pid}')
-    stat = (proc / 'stat').read_text().rpartition(')')[2].split()
-    return {
-        'rss_mb': int((proc / 'statm').read_text().split()[1]) * PAGE_MB,
-        'threads': len(list((proc / 'task').iterdir())),
-        'files': len(list((proc / 'fd').iterdir())),
-        'cpu_s': (int(stat[11]) + int(stat[12])) / CLOCK_TICKS,
-    }
 
 
 def timing_row(robot: Robot) -> Row:
@@ -77,7 +62,7 @@ def samples(node: Child, minutes: float) -> Iterator[Row]:
         while (left_s := until - time.monotonic()) > 0:
             executor.spin_once(timeout_sec=left_s)
         node.expect_alive()
-        about = {**process_row(node.pid), **timing_row(robot), **robot.counts()}
+        about = {**usage(node.pid), **timing_row(robot), **robot.counts()}
         yield {'minute': (elapsed_s + SAMPLE_S) / 60, **about}
 
 

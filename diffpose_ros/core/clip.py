@@ -11,9 +11,10 @@ def neighbours(
     """
     Return the frames next to the key frame, oldest first; None is a hole.
 
-    stamps_ns  rising times of the frames at hand
+    stamps_ns  times of the frames at hand, in the order in which they came
     key        position of the key frame
-    max_gap_s  a neighbour farther than this from the one before it is a hole
+    max_gap_s  a neighbour farther than this from the one before it is a hole, and so is one
+               from before a jump of the clock
     returns    past + 1 + future positions, the key at position past
     """
     slots: list[int | None] = [None] * (past + 1 + future)
@@ -23,7 +24,7 @@ def neighbours(
             i, before = key + direction * step, key + direction * (step - 1)
             if not 0 <= i < len(stamps_ns):
                 break
-            if abs(stamps_ns[i] - stamps_ns[before]) > max_gap_s * NANOSECONDS:
+            if not 0 <= direction * (stamps_ns[i] - stamps_ns[before]) <= max_gap_s * NANOSECONDS:
                 break
             slots[past + direction * step] = i
     return slots

@@ -3,28 +3,32 @@ The main path: image in, people out.
 
     frame -> boxes -> crops -> 2D diffusion -> rays -> 3D diffusion -> placed in the camera frame
 
-A pipeline is pure given its frames, seed and configuration: it has no clock and no other input.
+A robot calls step with each frame as it comes; recordings go through follow, whose windows reach
+into the future as well. A pipeline is pure given its frames, seed and configuration: it has no
+clock and no other input.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG, Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
-from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person, Pose3D
+from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import Stage2D
-from diffpose_ros.core.stage3d import Stage3D
-from diffpose_ros.core.tracker import Track, Tracker
+from diffpose_ros.core.stage3d import sight, Stage3D
+from diffpose_ros.core.tracker import MAX_SIGHTINGS, Track, Tracker
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.video2d.estimator import VideoEstimator
 import torch
 
 MAX_PAUSE_S = 3.0  # after a longer gap between frames everything starts anew
+MAX_WAITING = MAX_SIGHTINGS // 2  # frames between the newest one and the one that is lifted
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -34,6 +38,23 @@ DETECTOR, POSE2D, LIFTER = 'detector_compact', 'pose2d_compact', 'lift3d_default
 def no_stage(name: str) -> AbstractContextManager[None]:
     """Ignore where the time goes."""
     return nullcontext()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    A frame and its people in the image.
+
+    camera  assumed where the frame has none
+    tracks  of those who were seen, to be lifted
+    """
+
+    frame: Frame
+    camera: Camera
+    tracks: tuple[Track, ...]
+    people: tuple[Person, ...]
+    info: InferenceInfo
+    lost: tuple[str, ...]
 
 
 class PosePipeline:
@@ -85,25 +106,28 @@ class PosePipeline:
                starts everything anew
         stage  context manager by name of the stage (detect, pose2d, lift3d), for time keeping
         """
-        lost = self._advance(frame)
-        with stage('detect'):
-            boxes = self._find(frame)
-            if boxes is not None:
-                self._tracker.associate(boxes, frame.stamp_ns)
-        with stage('pose2d'):
-            poses = self._stage2d.estimate(
-                self._frames, self._tracker.tracks, self.config.inference
-            )
-            for track, pose in zip(self._tracker.tracks, poses, strict=True):
-                self._tracker.observe(track, pose, frame.stamp_ns)
-            lost += self._tracker.drop_doubles()
+        seen = self._see(frame, (), stage)
         with stage('lift3d'):
-            bodies = self._lift(frame)
-        people = tuple(
-            self._person(track, bodies.get(track.track_id), frame.stamp_ns)
-            for track in self._tracker.tracks
-        )
-        return FrameResult(frame.stamp_ns, people, self._info(frame), tuple(lost))
+            return self._lift(seen)
+
+    @torch.inference_mode()
+    def follow(self, frames: Iterable[Frame]) -> Iterator[FrameResult]:
+        """
+        Yield the people of each frame of a recording, as the frames before and after it show them.
+
+        frames  in the order in which they came; jumps of their clock are as for step
+        """
+        reach_ns = self._stage3d.lookahead_s * NANOSECONDS
+        waiting: deque[Seen] = deque()
+        for frame, later in with_later(frames, self._stage2d.later_frames):
+            seen = self._see(frame, later, no_stage)
+            while waiting and (
+                not 0 <= frame.stamp_ns - waiting[0].frame.stamp_ns <= reach_ns
+                or len(waiting) == MAX_WAITING
+            ):
+                yield self._look_back(waiting.popleft())
+            waiting.append(seen)
+        yield from map(self._look_back, waiting)
 
     def reset(self) -> tuple[str, ...]:
         """Forget all people and frames; return the ids that end."""
@@ -128,6 +152,39 @@ class PosePipeline:
         with stage('lift3d'):
             self._stage3d.warm_up(self.config.inference)
 
+    def _see(self, frame: Frame, later: Sequence[Frame], stage: Stage) -> Seen:
+        """Find the people of the next frame in the image; later frames may help."""
+        lost = self._advance(frame)
+        with stage('detect'):
+            boxes = self._find(frame)
+            if boxes is not None:
+                self._tracker.associate(boxes, frame.stamp_ns)
+        with stage('pose2d'):
+            poses = self._stage2d.estimate(
+                self._frames, self._tracker.tracks, self.config.inference, later
+            )
+            for track, pose in zip(self._tracker.tracks, poses, strict=True):
+                self._tracker.observe(track, pose, frame.stamp_ns)
+            lost += self._tracker.drop_doubles()
+        return self._note(frame, tuple(lost))
+
+    def _note(self, frame: Frame, lost: tuple[str, ...]) -> Seen:
+        """Keep the sightings of a frame: by the time it is lifted the tracks have gone on."""
+        height, width = frame.image.shape[:2]
+        camera = frame.camera or Camera.from_fov(width, height, ASSUMED_FOV_DEG)
+        tracks = self._tracker.tracks
+        for track in tracks:
+            if track.pose is not None:
+                track.sightings.append(sight(track.pose, camera, frame.stamp_ns))
+        return Seen(
+            frame,
+            camera,
+            tuple(track for track in tracks if track.pose is not None),
+            tuple(self._person(track, frame.stamp_ns) for track in tracks),
+            self._info(frame),
+            lost,
+        )
+
     def _advance(self, frame: Frame) -> list[str]:
         lost: list[str] = []
         if self._frames:
@@ -147,28 +204,37 @@ class PosePipeline:
             return None if self._tracker.tracks else [Box.whole(width, height)]
         return self._detector.detect(frame.image) if self._tracker.wants_detection() else None
 
-    def _lift(self, frame: Frame) -> dict[str, Pose3D]:
-        seen = [track for track in self._tracker.tracks if track.pose is not None]
-        height, width = frame.image.shape[:2]
-        camera = frame.camera or Camera.from_fov(width, height, ASSUMED_FOV_DEG)
+    def _lift(self, seen: Seen) -> FrameResult:
+        frame = seen.frame
         bodies = self._stage3d.lift(
-            camera,
-            seen,
+            seen.camera,
+            seen.tracks,
             frame.stamp_ns,
             self.config,
             calibrated=frame.camera is not None,
             depth=frame.depth,
         )
-        return {track.track_id: body for track, body in zip(seen, bodies, strict=True)}
+        in_space = {t.track_id: body for t, body in zip(seen.tracks, bodies, strict=True)}
+        people = tuple(replace(p, pose3d=in_space.get(p.track_id)) for p in seen.people)
+        return FrameResult(frame.stamp_ns, people, seen.info, seen.lost)
 
-    def _person(self, track: Track, body: Pose3D | None, stamp_ns: int) -> Person:
+    def _look_back(self, seen: Seen) -> FrameResult:
+        """Lift a frame with what later frames showed, and say so."""
+        stage = self._stage3d
+        info = replace(
+            seen.info,
+            window_frames=stage.window_frames + stage.later_frames,
+            lookahead_s=stage.lookahead_s,
+        )
+        return self._lift(replace(seen, info=info))
+
+    def _person(self, track: Track, stamp_ns: int) -> Person:
         return Person(
             track.track_id,
             track.state(self.config.track.min_hits),
             (stamp_ns - track.born_ns) / NANOSECONDS,
             track.box,
             track.pose,
-            body,
         )
 
     def _info(self, frame: Frame) -> InferenceInfo:
@@ -183,6 +249,17 @@ class PosePipeline:
             model_id=self.model_id,
             degraded=frozenset(name for name, true in degraded.items() if true),
         )
+
+
+def with_later(frames: Iterable[Frame], count: int) -> Iterator[tuple[Frame, tuple[Frame, ...]]]:
+    """Yield each frame with those that follow it: count, fewer at the end."""
+    ahead: deque[Frame] = deque()
+    for frame in frames:
+        ahead.append(frame)
+        if len(ahead) > count:
+            yield ahead.popleft(), tuple(ahead)
+    while ahead:
+        yield ahead.popleft(), tuple(ahead)
 
 
 def pick_device(name: str) -> torch.device:

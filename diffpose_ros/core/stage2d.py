@@ -31,20 +31,37 @@ class Stage2D:
 
     @property
     def frames_needed(self) -> int:
-        """Frames that a window can reach back to, the newest one included."""
+        """Frames that a window can reach back to, the key frame included."""
         return self._estimator.past + 1
 
+    @property
+    def later_frames(self) -> int:
+        """Frames after the key frame that a window has room for."""
+        return self._estimator.future
+
     def estimate(
-        self, frames: Sequence[Frame], tracks: Sequence[Track], settings: InferenceConfig
+        self,
+        frames: Sequence[Frame],
+        tracks: Sequence[Track],
+        settings: InferenceConfig,
+        later: Sequence[Frame] = (),
     ) -> list[Pose2D]:
-        """Return the poses of the tracks in the last of the frames, in H36M_17."""
+        """
+        Return the poses of the tracks in the last of the frames, in H36M_17.
+
+        later  frames that follow it, where they are known
+        """
         if not tracks:
             return []
-        stamps = [frame.stamp_ns for frame in frames]
+        known = [*frames, *later]
         slots = neighbours(
-            stamps, len(frames) - 1, self._estimator.past, self._estimator.future, MAX_GAP_S
+            [frame.stamp_ns for frame in known],
+            len(frames) - 1,
+            self._estimator.past,
+            self._estimator.future,
+            MAX_GAP_S,
         )
-        window = [None if i is None else frames[i] for i in slots]
+        window = [None if i is None else known[i] for i in slots]
         crops = [self._aim(track) for track in tracks]
         self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
         features, present = self._stack(window, tracks)

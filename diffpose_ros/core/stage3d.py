@@ -1,7 +1,7 @@
 """From tracks to 3D poses: virtual camera, window on a time grid, lifting, placement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diffpose_ros.core.camera import Camera, look_at, rotate_rays
 from diffpose_ros.core.clip import time_slots
@@ -43,6 +43,16 @@ class Stage3D:
         """Slots of the window that lie in the past or present."""
         return self._lifter.past + 1
 
+    @property
+    def later_frames(self) -> int:
+        """Slots of the window that lie in the future."""
+        return self._lifter.future
+
+    @property
+    def lookahead_s(self) -> float:
+        """How far a window reaches into the future, to the end of its last slot."""
+        return (self._lifter.future + 0.5) * self._lifter.period_s
+
     def lift(
         self,
         camera: Camera,
@@ -54,21 +64,28 @@ class Stage3D:
         depth: NDArray[np.float32] | None = None,
     ) -> list[Pose3D]:
         """
-        Take the tracks' newest 2D poses in; return their 3D poses, camera frame, metres.
+        Return the tracks' 3D poses at a time, camera frame, metres.
 
+        stamp_ns    when each of the tracks was sighted; sightings before and after it help
         calibrated  whether the camera is known; otherwise poses are relative to the hip
         depth       (H, W) metres, of the same image; None = none
         """
         if not tracks:
             return []
-        for track in tracks:
-            assert track.pose is not None
-            track.sightings.append(sight(track.pose, camera, stamp_ns))
-        windows = [self._window(track) for track in tracks]
+        keys = [position(track, stamp_ns) for track in tracks]
+        windows = [self._window(*seen) for seen in zip(tracks, keys, strict=True)]
         lifted = self._run(windows, config.inference)
         return [
-            self._finish(track, window, pose, camera, config.joint_threshold, calibrated, depth)
-            for track, window, pose in zip(tracks, windows, split(lifted), strict=True)
+            self._finish(
+                track.sightings[key],
+                window,
+                pose,
+                camera,
+                config.joint_threshold,
+                calibrated,
+                depth,
+            )
+            for track, key, window, pose in zip(tracks, keys, windows, split(lifted), strict=True)
         ]
 
     def warm_up(self, settings: InferenceConfig) -> None:
@@ -83,17 +100,16 @@ class Stage3D:
         check_finite('the lifter', lifted.hypotheses, lifted.covariance)
         return lifted
 
-    def _window(self, track: Track) -> Aimed:
+    def _window(self, track: Track, key: int) -> Aimed:
         sightings = list(track.sightings)
         slots = time_slots(
             [s.stamp_ns for s in sightings],
-            len(sightings) - 1,
+            key,
             self._lifter.past,
             self._lifter.future,
             self._lifter.period_s,
         )
-        key = sightings[-1]
-        rotation = look_at(np.append(centre(key), 1.0))
+        rotation = look_at(np.append(centre(sightings[key]), 1.0))
         window = empty_window(np.array([slot is not None for slot in slots]))
         for t, slot in enumerate(slots):
             if slot is not None:
@@ -104,7 +120,7 @@ class Stage3D:
 
     def _finish(
         self,
-        track: Track,
+        sighting: Sighting,
         window: Aimed,
         pose: LiftedPose,
         camera: Camera,
@@ -112,16 +128,15 @@ class Stage3D:
         calibrated: bool,
         depth: NDArray[np.float32] | None,
     ) -> Pose3D:
-        assert track.pose is not None
         R = window.rotation.T  # back into the camera
         relative, covariance = pose.mean[0] @ R.T, R @ pose.covariance[0] @ R.T
-        states = joint_states(track.pose, camera, threshold)
+        states = joint_states(sighting.pose, camera, threshold)
         placed, source = NOWHERE, ScaleSource.NONE
         if calibrated:
             placed, source = self._place(window, pose).turned(R), ScaleSource.BODY_PRIOR
         if calibrated and depth is not None:
             seen = states == JointState.MEASURED
-            measured = measure(placed, relative, covariance, track, seen, camera, depth)
+            measured = measure(placed, relative, covariance, sighting, seen, camera, depth)
             if measured is not None:
                 placed, source = measured, ScaleSource.DEPTH
         hypotheses = placed.size * pose.hypotheses[0] @ R.T + placed.root
@@ -157,17 +172,22 @@ def measure(
     placed: Placement,
     relative: Floats,
     covariance: Floats,
-    track: Track,
+    sighting: Sighting,
     seen: NDArray[np.bool_],
     camera: Camera,
     depth: NDArray[np.float32],
 ) -> Placement | None:
     """Correct a placement by a depth image, camera frame; None where that tells nothing."""
-    if track.pose is None or not np.isfinite(placed.root).all():
+    if not np.isfinite(placed.root).all():
         return None
     radius = window_radius(float(camera.K[0, 0]), float(placed.root[2]))
-    surface = surface_depths(depth, track.pose.xy, seen, radius)
-    return refine(placed, relative, covariance, track.sightings[-1].rays, surface)
+    surface = surface_depths(depth, sighting.pose.xy, seen, radius)
+    return refine(placed, relative, covariance, sighting.rays, surface)
+
+
+def position(track: Track, stamp_ns: int) -> int:
+    """Return which of its sightings a track had at that time."""
+    return max(i for i, s in enumerate(track.sightings) if s.stamp_ns == stamp_ns)
 
 
 def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
@@ -182,6 +202,7 @@ def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
     covariance = jacobian @ pose.covariance @ jacobian.transpose(0, 2, 1)
     return Sighting(
         stamp_ns,
+        pose,
         np.where(known[:, None], rays, 0.0),
         np.where(known[:, None, None], covariance, 0.0),
         np.where(known, pose.score, 0.0),
@@ -196,11 +217,11 @@ def turn(sighting: Sighting, rotation: Floats) -> Sighting:
     jacobian = (rotation[:2, :2] - rays[:, :, None] * rotation[2, :2]) / depth[:, None, None]
     covariance = jacobian @ sighting.covariance @ jacobian.transpose(0, 2, 1)
     seen = np.asarray((sighting.score > 0) & np.isfinite(rays).all(axis=1))
-    return Sighting(
-        sighting.stamp_ns,
-        np.where(seen[:, None], rays, 0.0),
-        np.where(seen[:, None, None], covariance, 0.0),
-        np.where(seen, sighting.score, 0.0),
+    return replace(
+        sighting,
+        rays=np.where(seen[:, None], rays, 0.0),
+        covariance=np.where(seen[:, None, None], covariance, 0.0),
+        score=np.where(seen, sighting.score, 0.0),
     )
 
 

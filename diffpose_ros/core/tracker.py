@@ -23,6 +23,7 @@ DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track
 SAME_PERSON = 0.15  # mean joint distance of two skeletons, in heights of their box
 SAME_JOINT, SHARED = 0.06, 0.4  # or more than that share of the joints so close to each other
 MIN_JOINTS = 7  # measured joints that keep a skeleton alive
+MAX_SIGHTINGS = 256  # of one track that are remembered
 BIRTH_SCORE = 0.55  # mean score of the joints that makes a detection a person: many are wrong
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
 
@@ -30,7 +31,7 @@ MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as pos
 @dataclass(frozen=True)
 class Sighting:
     """
-    One 2D pose of a track, in the terms of the lifter.
+    One 2D pose of a track, and the same in the terms of the lifter.
 
     rays        (J, 2)     x / z, y / z in the camera's optical frame
     covariance  (J, 2, 2)  the same units squared
@@ -38,6 +39,7 @@ class Sighting:
     """
 
     stamp_ns: int
+    pose: Pose2D
     rays: NDArray[np.float64]
     covariance: NDArray[np.float64]
     score: NDArray[np.float64]
@@ -55,7 +57,7 @@ class Track:
     crop: Crop | None = None
     pose: Pose2D | None = None  # of the newest frame; None = not seen in it
     features: dict[int, Tensor] = field(default_factory=dict)  # by stamp, (V, C, h, w) of the crop
-    sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=256))
+    sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=MAX_SIGHTINGS))
 
     def state(self, min_hits: int) -> TrackState:
         """Return where the track stands in its life."""

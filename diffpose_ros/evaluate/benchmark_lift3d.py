@@ -8,22 +8,18 @@ sampler has them, all equal and so computed once.
 
 import argparse
 from collections.abc import Callable
-import json
-import logging
-from pathlib import Path
 import time
 from typing import Any
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.evaluate import compare
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.lifter import Lifter, Window
 from diffpose_ros.lift3d.released import refine, released_denoiser, SCHEDULE, STATE
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-
-log = logging.getLogger(__name__)
 
 WARM_UP, RUNS = 3, 20
 PEAK_SIZE = 1024
@@ -78,7 +74,7 @@ def measure(work: Callable[[], Any], peak: float) -> dict[str, float]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose benchmark lift3d`."""
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    compare.add_arguments(parser)
     parser.add_argument('--checkpoint', default='lift3d_default')
     parser.add_argument('--people', type=int, nargs='+', default=[1, 8])
     parser.add_argument('--hypotheses', type=int, nargs='+', default=[1, 5])
@@ -104,8 +100,5 @@ def run(args: argparse.Namespace) -> int:
             ('released denoiser, equal poses once', released_work(B, K)),
         )
     ]
-    result = {'peak_gflops': peak, 'threads': args.threads, 'rows': rows}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=2) + '\n')
-    log.info('%s', result)
+    compare.conclude({'peak_gflops': peak, 'threads': args.threads, 'rows': rows}, args)
     return 0

@@ -8,6 +8,7 @@ from diffpose_ros.core.people import Box, Person, Pose2D
 from diffpose_ros.core.skeleton import Skeleton
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -16,6 +17,7 @@ SIDE_COLORS: dict[str, Color] = {'r_': (255, 122, 61), 'l_': (46, 170, 255), '':
 BOX_COLOR: Color = (235, 235, 235)
 INK: Color = (18, 20, 26)
 SIGMAS = 2.0
+MIN_DIAMETER_M = 1e-3  # of a sphere: RViz refuses a scale of zero
 SUBPIXEL_BITS = 4  # OpenCV draws on a grid of 1/16 pixel
 
 
@@ -115,6 +117,23 @@ def ellipse(covariance: NDArray[np.floating]) -> tuple[NDArray[np.float64], floa
     variances, axes = np.linalg.eigh(covariance)
     semi_axes = SIGMAS * np.sqrt(np.clip(variances[::-1], 0, None))
     return semi_axes, math.degrees(math.atan2(axes[1, 1], axes[0, 1]))
+
+
+def spheres(
+    mean: NDArray[np.floating], covariance: NDArray[np.floating], sigma: float
+) -> NDArray[np.float64]:
+    """
+    Return spheres that, stretched along their axes, enclose sigma standard deviations.
+
+    mean        (N, 3)     metres
+    covariance  (N, 3, 3)  metres squared
+    returns     (N, 10)    position, quaternion x y z w, diameters in metres
+    """
+    variance, axes = np.linalg.eigh(covariance)
+    axes[np.linalg.det(axes) < 0] *= -1  # a mirror image is no rotation
+    diameters = 2 * sigma * np.sqrt(np.maximum(variance, 0))
+    quaternions = Rotation.from_matrix(axes).as_quat()
+    return np.concatenate([mean, quaternions, np.maximum(diameters, MIN_DIAMETER_M)], axis=1)
 
 
 def _draw_box(canvas: Image, box: Box, unit: float) -> None:

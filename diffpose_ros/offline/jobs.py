@@ -160,7 +160,7 @@ class Worker:
         return Outcome(task)
 
     def _process(self, job: Job, segment: Segment, tick: Tick) -> int:
-        frames = job.recording.frames(segment.warm_up_ns, segment.stop_ns)
+        frames = job.recording.frames(segment.warm_up_ns, segment.look_ahead_ns)
         answers = process(self._pipeline, frames, segment, tick)
         job.keep(segment, answers)
         return sum(answer.time_ns >= segment.start_ns for answer in answers)

@@ -3,7 +3,8 @@ Long recordings in segments: the units of work that may run anywhere and in any 
 
 A segment is SEGMENT_S of the recording. It starts with a pipeline that knows nobody, WARM_UP_S
 earlier, so that windows are full and tracks confirmed when it begins; what the warm-up gives is
-only used to know the people again. Both lengths are constants, not options: so results depend on
+only used to know the people again. It is shown up to LOOK_AHEAD_S more, so that the windows of its
+last images are full as well. All lengths are constants, not options: so results depend on
 the recording, the seed and the device, and not on how the work was spread or interrupted. At a
 seam they may differ from those of one uninterrupted run, because crops and the rhythm of the
 detector carry on from all of the past.
@@ -11,6 +12,7 @@ detector carry on from all of the past.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile, tee
 
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import Frame, FrameResult, Person
@@ -19,6 +21,7 @@ from diffpose_ros.core.tracker import assign, overlaps
 
 SEGMENT_S = 30
 WARM_UP_S = 2  # the lifter looks 0.43 s back, a track outlives 0.5 s without its person
+LOOK_AHEAD_S = 1  # the lifter looks 0.45 s ahead, and the 2D estimator two images beyond
 END_OF_TIME_NS = 2**63 - 1
 
 
@@ -34,6 +37,11 @@ class Segment:
     def warm_up_ns(self) -> int:
         """Where to start, so that the segment finds a warm pipeline."""
         return self.start_ns - WARM_UP_S * NANOSECONDS
+
+    @property
+    def look_ahead_ns(self) -> int:
+        """Where to stop, so that the last image is seen in its future, too."""
+        return min(self.stop_ns + LOOK_AHEAD_S * NANOSECONDS, END_OF_TIME_NS)
 
 
 @dataclass(frozen=True)
@@ -66,16 +74,19 @@ def process(
     """
     Return the answers of a segment, before them that of the last image of the warm-up, if any.
 
-    frames  place in the recording in ns and image, from the warm-up on
+    frames  place in the recording in ns and image, from the warm-up to the end of the look-ahead
     tick    is called after every image of the segment
     """
     pipeline.reset()
     answers: list[Answer] = []
-    for time_ns, frame in frames:
+    places, shown = tee(frames)
+    results = pipeline.follow(frame for _, frame in shown)
+    wanted = takewhile(lambda place: place[0] < segment.stop_ns, places)
+    for (time_ns, frame), result in zip(wanted, results, strict=False):
         if time_ns < segment.start_ns:
             answers.clear()
         height, width = frame.image.shape[:2]
-        answers.append(Answer(time_ns, (width, height), pipeline.step(frame)))
+        answers.append(Answer(time_ns, (width, height), result))
         if time_ns >= segment.start_ns:
             tick()
     return answers

@@ -18,6 +18,7 @@ from diffpose_ros.offline.draw import draw_overlay
 from diffpose_ros.offline.jobs import Job, MakePipeline
 from diffpose_ros.offline.options import add_settings, file_state, output, settings
 from diffpose_ros.offline.plot3d import clarity, write_summary
+from diffpose_ros.offline.rerun_log import Moment, rerun_sdk, write_rerun
 from diffpose_ros.offline.results import write_csv, write_json
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.segments import Answer
@@ -33,7 +34,7 @@ class VideoRecording:
     A video; its clock starts with the first frame.
 
     camera  calibration file, None = unknown
-    extras  endings of the files written beside the output: .json, .csv, .png
+    extras  endings of the files written beside the output: .json, .csv, .png, .rrd
     """
 
     video: Path
@@ -49,6 +50,8 @@ class VideoRecording:
         cls, video: Path, camera: Path | None, out: Path, extras: frozenset[str]
     ) -> 'VideoRecording':
         """Check video and calibration; raise FileNotFoundError or ValueError."""
+        if '.rrd' in extras:
+            rerun_sdk()
         reader = VideoReader(video)
         camera = camera or calibration_beside(video)
         if camera is not None:
@@ -76,13 +79,19 @@ class VideoRecording:
             write_csv(self.out.with_suffix('.csv'), answers(), SKELETON)
         if '.png' in self.extras:
             self._plot(answers)
+        if '.rrd' in self.extras:
+            write_rerun(self.out.with_suffix('.rrd'), self._moments(answers), SKELETON)
         self._draw(answers)
+
+    def _moments(self, answers: Answers) -> Iterator[Moment]:
+        for (time_s, image), answer in zip(VideoReader(self.video), answers(), strict=True):
+            yield time_s, image, answer.result.people
 
     def _draw(self, answers: Answers) -> None:
         reader = VideoReader(self.video)
         with VideoWriter(self.out, reader.width, reader.height) as writer:
-            for (time_s, image), answer in zip(reader, answers(), strict=True):
-                writer.write(time_s, draw_overlay(image, answer.result.people, SKELETON))
+            for time_s, image, people in self._moments(answers):
+                writer.write(time_s, draw_overlay(image, people, SKELETON))
 
     def _plot(self, answers: Answers) -> None:
         """Draw the image in which people are seen best."""
@@ -96,20 +105,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('video', type=Path, help='any video file')
     parser.add_argument('-o', '--out', type=Path, required=True, help='the .mp4 file to write')
     parser.add_argument('--camera', type=Path, help='calibration; default: VIDEO.yaml beside it')
-    for name, about in (
-        ('json', 'everything known, as OUT.json'),
-        ('csv', 'one row per joint, as OUT.csv'),
+    for name, suffix, about in (
+        ('json', '.json', 'everything known, as OUT.json'),
+        ('csv', '.csv', 'one row per joint, as OUT.csv'),
+        ('plot3d', '.png', 'the clearest image and its people in space, as OUT.png'),
+        ('rerun', '.rrd', "a recording for Rerun's viewer, as OUT.rrd"),
     ):
         parser.add_argument(
-            f'--{name}', dest='extras', action='append_const', const=f'.{name}', help=about
+            f'--{name}', dest='extras', action='append_const', const=suffix, help=about
         )
-    parser.add_argument(
-        '--plot3d',
-        dest='extras',
-        action='append_const',
-        const='.png',
-        help='the clearest image and its people in space, as OUT.png',
-    )
     add_settings(parser)
 
 

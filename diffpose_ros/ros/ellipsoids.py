@@ -11,14 +11,12 @@ from builtin_interfaces.msg import Duration
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
-from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 Floats = NDArray[np.floating]
 
 START = 8  # bytes before the first marker: encapsulation, number of markers
-MIN_DIAMETER_M = 1e-3  # RViz refuses a scale of zero
 NUMBERS = np.dtype(
     [('stamp', '2i4'), ('id', 'i4'), ('body', '10f8'), ('color', '4f4'), ('lifetime', '2i4')]
 )
@@ -33,21 +31,6 @@ MARKS = np.array(
     ),
     NUMBERS,
 )
-
-
-def spheres(mean: Floats, covariance: Floats, sigma: float) -> NDArray[np.float64]:
-    """
-    Return spheres that, stretched along their axes, enclose sigma standard deviations.
-
-    mean        (N, 3)     metres
-    covariance  (N, 3, 3)  metres squared
-    returns     (N, 10)    position, quaternion x y z w, diameters in metres
-    """
-    variance, axes = np.linalg.eigh(covariance)
-    axes[np.linalg.det(axes) < 0] *= -1  # a mirror image is no rotation
-    diameters = 2 * sigma * np.sqrt(np.maximum(variance, 0))
-    quaternions = Rotation.from_matrix(axes).as_quat()
-    return np.concatenate([mean, quaternions, np.maximum(diameters, MIN_DIAMETER_M)], axis=1)
 
 
 class SphereWriter:
@@ -72,7 +55,7 @@ class SphereWriter:
         Return the serialized MarkerArray of the spheres and the other markers.
 
         ids     (N,)     of the spheres
-        bodies  (N, 10)  as spheres() returns them
+        bodies  (N, 10)  as offline.draw.spheres returns them
         colors  (N, 4)   red, green, blue, alpha, 0 to 1
         """
         if self._frame_id != header.frame_id:

@@ -12,8 +12,9 @@ from functools import cached_property
 from diffpose_ros.core.people import JointState, Person, Pose3D, ScaleSource
 from diffpose_ros.core.rigid import UP
 from diffpose_ros.core.skeleton import Skeleton
+from diffpose_ros.offline.draw import spheres
 from diffpose_ros.ros.convert import duration
-from diffpose_ros.ros.ellipsoids import spheres, SphereWriter
+from diffpose_ros.ros.ellipsoids import SphereWriter
 from diffpose_ros.ros.settings import MarkersConfig
 from geometry_msgs.msg import Point
 import numpy as np

@@ -1,7 +1,7 @@
 """The player: a video file as a camera, images and camera_info in real time or at another rate."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 import json
 import logging
 from pathlib import Path
@@ -65,10 +65,15 @@ class Player(Node):
         self._images.publish(message)
         self.stamps_ns.append(stamp_ns)
 
-    def play(self, video: VideoReader, rate: float) -> None:
-        """Publish the whole video; a frame that comes late does not hurry the ones after it."""
+    def play(self, frames: Iterable[tuple[float, NDArray[np.uint8]]], rate: float) -> None:
+        """
+        Publish frames; one that comes late does not hurry the ones after it.
+
+        frames  time in seconds from the first one, and pixels (H, W, 3) RGB
+        rate    speed, 1 = real time
+        """
         late_s, begin_s = 0.0, time.monotonic()
-        for time_s, pixels in video:
+        for time_s, pixels in frames:
             due_s = begin_s + late_s + time_s / rate
             late_s += max(0.0, time.monotonic() - due_s)
             time.sleep(max(0.0, due_s - time.monotonic()))
@@ -77,6 +82,17 @@ class Player(Node):
     def _note_counts(self, message: DiagnosticArray) -> None:
         facts = (fact for status in message.status for fact in status.values)
         self.counted.update(fact.key for fact in facts if fact.value not in ('', '0'))
+
+
+def loop(video: VideoReader, length_s: float) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Yield so many seconds of a video, from its beginning again as often as needed."""
+    begin_s = time_s = 0.0
+    while True:
+        for time_s, pixels in video:
+            if begin_s + time_s >= length_s:
+                return
+            yield begin_s + time_s, pixels
+        begin_s += time_s + 1 / video.fps
 
 
 def camera_info(camera: Camera | None, width: int, height: int, header: Header) -> CameraInfo:
@@ -101,6 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--video', type=Path, required=True, help='any video file')
     parser.add_argument('--camera', type=Path, help='its calibration; none = uncalibrated')
     parser.add_argument('--rate', type=positive, default=1.0, help='speed; 1 = real time')
+    parser.add_argument('--seconds', type=positive, help='play so long; default: the video once')
     parser.add_argument(
         '--listeners', type=int, default=1, help='begin when so many listen to camera_info'
     )
@@ -138,7 +155,8 @@ def play_file(args: argparse.Namespace) -> None:
     player = Player(camera)
     try:
         wait_for_listeners(player, args.listeners, args.counts)
-        player.play(video, args.rate)
+        frames = video if args.seconds is None else loop(video, args.seconds * args.rate)
+        player.play(frames, args.rate)
         if args.stamps is not None:
             write_atomically(args.stamps, json.dumps(player.stamps_ns).encode())
         time.sleep(LINGER_S)

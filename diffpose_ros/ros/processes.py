@@ -16,6 +16,8 @@ from diffpose_ros.core.share import find_shared
 DOMAINS = range(1, 102)  # beyond, DDS ports run into those that the system gives to others
 PR_SET_PDEATHSIG = 1
 STOP_S = 5.0
+PAGE_MB = os.sysconf('SC_PAGE_SIZE') / 2**20
+CLOCK_TICKS = os.sysconf('SC_CLK_TCK')
 
 _libc = ctypes.CDLL(None)
 
@@ -68,6 +70,18 @@ class Child:
         text = self.log.read_text(errors='replace')
         said = [line.strip() for line in text.split('\n') if line.strip()]
         return f'{" ".join(said[-lines:]) or "nothing said"} (all of it: {self.log})'
+
+
+def usage(pid: int) -> dict[str, float]:
+    """Return memory (MB), threads, open files and CPU time (s) of a process."""
+    proc = Path(f'/proc/{pid}')
+    stat = (proc / 'stat').read_text().rpartition(')')[2].split()
+    return {
+        'rss_mb': int((proc / 'statm').read_text().split()[1]) * PAGE_MB,
+        'threads': len(list((proc / 'task').iterdir())),
+        'files': len(list((proc / 'fd').iterdir())),
+        'cpu_s': (int(stat[11]) + int(stat[12])) / CLOCK_TICKS,
+    }
 
 
 @contextmanager

@@ -25,6 +25,10 @@ def test_offline_windows_reach_into_the_future_too():
     assert neighbours(at(0, 33, 66, 100, 133), 2, 2, 2, 0.2) == [0, 1, 2, 3, 4]
 
 
+def test_nothing_is_taken_from_behind_a_jump_of_the_clock():
+    assert neighbours(at(0, 33, 66, 10, 43), 2, 2, 2, 0.2) == [0, 1, 2, None, None]
+
+
 @pytest.mark.parametrize(
     ('fps', 'filled'),
     [(30, [0, 1, 2, 3, 4]), (15, [0, 2, 4]), (10, [1, 4]), (60, [0, 1, 2, 3, 4])],

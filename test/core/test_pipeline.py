@@ -97,6 +97,33 @@ def test_a_long_pause_starts_anew_even_where_tracks_are_kept_long(pipeline, fram
     assert not ids & {person.track_id for person in after.people}
 
 
+def test_every_frame_of_a_recording_is_answered_in_order(pipeline, frames):
+    results = list(pipeline.follow(iter(frames[:20])))
+    assert [r.stamp_ns for r in results] == [f.stamp_ns for f in frames[:20]]
+    assert {(r.info.window_frames, r.info.lookahead_s) for r in results} == {(27, 0.45)}
+
+
+def test_a_recorded_frame_is_seen_with_later_ones_as_far_as_the_windows_reach(pipeline, frames):
+    short = list(pipeline.follow(frames[:20]))
+    pipeline.reset()
+    longer = list(pipeline.follow(frames[:26]))
+    reach = 6 + 2  # images in 0.45 s at 15 Hz, and those that the last of them is seen with
+    assert poses(short[: 20 - reach])
+    for a, b in zip(poses(short[: 20 - reach]), poses(longer[: 20 - reach]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (poses(short)[-1] != poses(longer[:20])[-1]).any()
+
+
+def test_a_recorded_frame_is_not_seen_with_those_behind_a_jump_of_the_clock(pipeline, frames):
+    alone = list(pipeline.follow(frames[:8]))
+    pipeline.reset()
+    twice = list(pipeline.follow([*frames[:8], *frames[:8]]))
+    assert poses(alone)
+    for half in (twice[:8], twice[8:]):
+        for a, b in zip(poses(alone), poses(half), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_an_empty_picture_has_nobody_in_it(pipeline):
     grey = Frame(np.full((480, 640, 3), 128, np.uint8), 0)
     assert pipeline.step(grey).people == ()

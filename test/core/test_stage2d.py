@@ -81,6 +81,13 @@ def test_a_person_who_leaves_the_crop_gets_a_new_one_for_all_frames_of_the_windo
     assert_same(moved, stage.estimate(frames, tracks(BOXES[1:]), ONCE))
 
 
+def test_later_frames_fill_the_slots_after_the_key_frame(estimator):
+    stage, frames = Stage2D(estimator), film(5)
+    causal = stage.estimate(frames[:3], tracks(), ONCE)
+    centred = stage.estimate(frames[:3], tracks(), ONCE, later=frames[3:])
+    assert all((a.xy != b.xy).any() for a, b in zip(causal, centred, strict=True))
+
+
 def test_people_do_not_influence_each_other(estimator):
     stage, frames = Stage2D(estimator), film(3)
     together = stage.estimate(frames, tracks(), ONCE)

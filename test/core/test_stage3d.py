@@ -48,6 +48,7 @@ def track_at(root, camera):
     pixels = camera.project(BODY + root)
     track = Track('b1', Box.around(pixels), 0, 0)
     track.pose = Pose2D(pixels, np.tile(np.eye(2), (17, 1, 1)), np.full(17, 0.9))
+    track.sightings.append(sight(track.pose, camera, 0))
     return track
 
 
@@ -71,6 +72,15 @@ def test_the_virtual_camera_looks_at_the_person():
     rays = oracle.rays[0, oracle.past]
     np.testing.assert_allclose((rays.min(axis=0) + rays.max(axis=0)) / 2, 0, atol=0.05)
     assert oracle.present[0].tolist() == [False] * 3 + [True] + [False] * 3
+
+
+def test_a_past_moment_is_lifted_with_the_sightings_before_and_after_it():
+    oracle, camera = Oracle(np.array([0.5, 0, 3.0])), LENSES['rectified']
+    track = track_at(oracle.root, camera)
+    for slot in (1, 2, 3):
+        track.sightings.append(sight(track.pose, camera, slot * 33_333_333))
+    Stage3D(oracle).lift(camera, [track], 33_333_333, PipelineConfig(), calibrated=True)
+    assert oracle.present[0].tolist() == [False] * 2 + [True] * 4 + [False]
 
 
 def test_the_distance_is_the_least_certain_direction_of_the_root():

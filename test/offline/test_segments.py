@@ -2,13 +2,35 @@
 
 import itertools
 
-from diffpose_ros.core.people import Box, FrameResult, InferenceInfo, Person, TrackState
-from diffpose_ros.offline.segments import Answer, cut, END_OF_TIME_NS, Seams
+from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person, TrackState
+from diffpose_ros.offline.segments import Answer, cut, END_OF_TIME_NS, process, Seams, Segment
+import numpy as np
 import pytest
 
 S = 1_000_000_000
 INFO = InferenceInfo(1, 1, 2, 5, 14, 'm')
 FIRST, SECOND = cut(0, 60 * S)
+ALL = Segment(0, 0, END_OF_TIME_NS)
+
+
+class Window:
+    """A pipeline that answers with the images less than half a second away, before or after."""
+
+    def reset(self):
+        """Have no memory."""
+
+    def follow(self, frames):
+        stamps = [frame.stamp_ns for frame in frames]
+        for stamp in stamps:
+            near = tuple(str(s) for s in stamps if abs(s - stamp) < S / 2)
+            yield FrameResult(stamp, (), INFO, lost=near)
+
+
+def film(segment):
+    """Yield the images of a minute at 10 Hz that a segment is shown."""
+    for i in range(600):
+        if segment.warm_up_ns <= i * S // 10 < segment.look_ahead_ns:
+            yield i * S // 10, Frame(np.zeros((2, 2, 3), np.uint8), i * S // 10)
 
 
 def person(track_id, x=100.0, age_s=1.0):
@@ -36,6 +58,20 @@ def test_segments_cover_the_recording_without_gap_or_overlap(length_s):
     assert segments[-1].stop_ns == END_OF_TIME_NS
     for before, after in itertools.pairwise(segments):
         assert before.stop_ns == after.start_ns == before.start_ns + 30 * S
+
+
+def test_an_image_is_seen_with_those_around_it_wherever_the_recording_is_cut():
+    ticks = []
+    parts = [process(Window(), film(s), s, lambda: ticks.append(1)) for s in (FIRST, SECOND)]
+    whole = process(Window(), film(ALL), ALL, lambda: None)
+    kept = [
+        a
+        for part, s in zip(parts, (FIRST, SECOND), strict=True)
+        for a in part
+        if a.time_ns >= s.start_ns
+    ]
+    assert kept == whole
+    assert len(kept) == len(ticks) == 600
 
 
 def test_a_person_keeps_id_and_age_across_a_seam():

@@ -7,8 +7,9 @@ from bystander import wait_for
 from diffpose_ros.core.people import JointState
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.offline.draw import spheres
 from diffpose_ros.ros import topics
-from diffpose_ros.ros.ellipsoids import spheres, SphereWriter
+from diffpose_ros.ros.ellipsoids import SphereWriter
 from diffpose_ros.ros.markers import MarkerBoard
 from diffpose_ros.ros.settings import MarkersConfig
 import numpy as np

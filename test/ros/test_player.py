@@ -8,8 +8,8 @@ import time
 from bystander import process, wait_for
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from diffpose_ros.core.camera import Camera
-from diffpose_ros.offline.video import VideoWriter
-from diffpose_ros.ros.player import camera_info, FRAME_ID, main
+from diffpose_ros.offline.video import VideoReader, VideoWriter
+from diffpose_ros.ros.player import camera_info, FRAME_ID, loop, main
 import numpy as np
 import pytest
 from rclpy.node import Node
@@ -62,6 +62,13 @@ def play(*arguments) -> int:
 
 def stamp_s(msg) -> float:
     return msg.header.stamp.sec + msg.header.stamp.nanosec / 1e9
+
+
+def test_a_video_is_played_again_until_the_time_is_over(video):
+    times, images = zip(*loop(VideoReader(video), 1.0), strict=True)
+    np.testing.assert_allclose(np.diff(times), 1 / FPS, rtol=0.1)
+    assert 1 - 1.1 / FPS < times[-1] < 1
+    np.testing.assert_array_equal(images[0], images[COUNT])
 
 
 def test_every_image_arrives_in_order_with_rising_stamps(video, camera, tmp_path):

@@ -1,0 +1,59 @@
+"""Two results of a benchmark side by side: `--compare FILE` of every `diffpose benchmark`."""
+
+import argparse
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+from diffpose_ros.core.files import write_atomically
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where the result goes and what it is compared with."""
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--compare', type=Path, help='JSON of an earlier run: tell the ratios')
+
+
+def conclude(result: dict[str, Any], args: argparse.Namespace) -> None:
+    """Write a result, and what became of the earlier one; ValueError when that is unreadable."""
+    before = None if args.compare is None else read(args.compare)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(args.out, (json.dumps(result, indent=2) + '\n').encode())
+    if before is not None:
+        sys.stdout.write(ratios(before, result) + '\n')
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return an earlier result; ValueError when it is none."""
+    try:
+        return json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f'{path} is no result of a benchmark ({error})') from error
+
+
+def ratios(before: Any, now: Any) -> str:
+    """Return a table of the numbers that both results have, and the new ones by the old ones."""
+    old, new = dict(numbers(before)), dict(numbers(now))
+    rows = [('', 'before', 'now', 'ratio')]
+    for name in (name for name in new if name in old):
+        ratio = f'{new[name] / old[name]:.2f}' if old[name] else '-'
+        rows.append((name, f'{old[name]:.4g}', f'{new[name]:.4g}', ratio))
+    width = max(len(name) for name, *_ in rows)
+    return '\n'.join(f'  {name:<{width}} {a:>10} {b:>10} {r:>7}' for name, a, b, r in rows)
+
+
+def numbers(document: Any, name: str = '') -> Iterator[tuple[str, float]]:
+    """Yield each number of a JSON document with the path to it."""
+    if isinstance(document, dict):
+        parts = list(document.items())
+    elif isinstance(document, list):
+        parts = list(enumerate(document))
+    elif isinstance(document, int | float) and not isinstance(document, bool):
+        yield name, float(document)
+        return
+    else:
+        return
+    for key, part in parts:
+        yield from numbers(part, f'{name}.{key}' if name else str(key))

@@ -1,0 +1,41 @@
+"""Results of benchmarks against earlier ones."""
+
+import argparse
+import json
+
+from diffpose_ros.evaluate import compare
+import pytest
+
+BEFORE = {'clip': 'a', 'peak': {'hz': 10, 'loss': 0.0}, 'rows': [{'ms': 4.0}, {'ms': 5.0}]}
+NOW = {'clip': 'b', 'peak': {'hz': 15.0, 'loss': 0.01}, 'rows': [{'ms': 1.0}], 'ok': True}
+
+
+def arguments(*words):
+    parser = argparse.ArgumentParser()
+    compare.add_arguments(parser)
+    return parser.parse_args(['--out', *map(str, words)])
+
+
+def test_the_ratio_of_every_number_that_both_have_is_told(tmp_path, capsys):
+    earlier = tmp_path / 'before.json'
+    earlier.write_text(json.dumps(BEFORE))
+    compare.conclude(NOW, arguments(tmp_path / 'now.json', '--compare', earlier))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [
+        ['peak.hz', '10', '15', '1.50'],
+        ['peak.loss', '0', '0.01', '-'],
+        ['rows.0.ms', '4', '1', '0.25'],
+    ]
+    assert json.loads((tmp_path / 'now.json').read_text()) == NOW
+
+
+def test_without_an_earlier_result_only_the_file_is_written(tmp_path, capsys):
+    compare.conclude(NOW, arguments(tmp_path / 'deep' / 'now.json'))
+    assert (tmp_path / 'deep' / 'now.json').is_file()
+    assert capsys.readouterr().out == ''
+
+
+def test_what_is_no_result_is_refused_in_words(tmp_path):
+    (tmp_path / 'x').write_text('{"half": ')
+    with pytest.raises(ValueError, match='x is no result of a benchmark'):
+        compare.conclude(NOW, arguments(tmp_path / 'now.json', '--compare', tmp_path / 'x'))
