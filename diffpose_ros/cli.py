@@ -25,6 +25,10 @@ COMMANDS = {
         'diffpose_ros.evaluate.benchmark_lift3d',
         'time and floating-point operations of the lifter',
     ),
+    ('benchmark', 'node'): (
+        'diffpose_ros.ros.benchmark_node',
+        'time of the node beside its networks',
+    ),
     ('import',): ('diffpose_ros.train.released', 'read the published weights of Gong et al.'),
     ('train', 'video2d'): ('diffpose_ros.train.video2d', 'train the 2D estimator'),
     ('train', 'lift3d'): ('diffpose_ros.train.lift3d', 'train the lifter'),
