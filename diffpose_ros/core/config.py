@@ -73,7 +73,7 @@ class TrackConfig(Checked):
         2, 'frames with a pose until a track is confirmed', low=1, high=30, dynamic=True
     )
     timeout_s: float = setting(
-        0.5, 'seconds without a pose until a track ends', low=0, high=10, dynamic=True
+        1.0, 'seconds without a pose until a track ends', low=0, high=10, dynamic=True
     )
 
 

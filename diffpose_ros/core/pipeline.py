@@ -19,7 +19,8 @@ from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Per
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import Stage2D
 from diffpose_ros.core.stage3d import Stage3D
-from diffpose_ros.core.tracker import Track, Tracker
+from diffpose_ros.core.track import Track
+from diffpose_ros.core.tracker import Tracker
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.video2d.estimator import VideoEstimator
 import torch
@@ -94,9 +95,7 @@ class PosePipeline:
             poses = self._stage2d.estimate(
                 self._frames, self._tracker.tracks, self.config.inference
             )
-            for track, pose in zip(self._tracker.tracks, poses, strict=True):
-                self._tracker.observe(track, pose, frame.stamp_ns)
-            lost += self._tracker.drop_doubles()
+            lost += self._tracker.observe(poses, frame.stamp_ns)
         with stage('lift3d'):
             bodies = self._lift(frame)
         people = tuple(
@@ -135,7 +134,7 @@ class PosePipeline:
             if not 0 <= passed_s <= MAX_PAUSE_S:
                 lost += self.reset()
         self._frames.append(frame)
-        return lost + self._tracker.expire(frame.stamp_ns) + self._tracker.limit()
+        return lost + self._tracker.advance(frame.stamp_ns) + self._tracker.limit()
 
     def _find(self, frame: Frame) -> Sequence[Box] | None:
         """Return the boxes of people from where they are to come; None = carry on without."""
