@@ -43,6 +43,8 @@ setup(
     package_data={'diffpose_ros.offline': ['report.html']},
     data_files=data_files(),
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('dev', 'jazzy', 'ray', 'synthetic')},
+    extras_require={
+        name: requirements(name) for name in ('dev', 'jazzy', 'ray', 'synthetic', 'transformers')
+    },
     entry_points={'console_scripts': ['diffpose = diffpose_ros.cli:main']},
 )

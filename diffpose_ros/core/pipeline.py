@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG, Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.clip import NANOSECONDS
-from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
+from diffpose_ros.core.detector_transformers import TransformersDetector
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person, Pose3D
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import Stage2D
@@ -28,6 +29,8 @@ import torch
 MAX_PAUSE_S = 3.0  # after a longer gap between frames everything starts anew
 
 Stage = Callable[[str], AbstractContextManager[None]]
+
+Detector = PersonDetector | TransformersDetector
 
 DETECTOR, POSE2D, LIFTER = 'detector_compact', 'pose2d_compact', 'lift3d_default'  # packaged
 
@@ -45,7 +48,7 @@ class PosePipeline:
     def __init__(
         self,
         config: PipelineConfig,
-        detector: PersonDetector,
+        detector: Detector | None,
         stage2d: Stage2D,
         stage3d: Stage3D,
         model_id: str,
@@ -65,12 +68,12 @@ class PosePipeline:
         """Load the networks; raise FileNotFoundError or ValueError saying what is wrong."""
         device = pick_device(config.device)
         seed = config.inference.seed
-        detector = load_checkpoint(config.detector.model or DETECTOR, 'detector')
+        detector = load_detector(config.detector, device)
         pose2d = load_checkpoint(config.pose2d_model or POSE2D, 'pose2d')
         lift3d = load_checkpoint(config.lifter_model or LIFTER, *LIFTERS)
         return cls(
             config,
-            PersonDetector.from_checkpoint(detector, device),
+            detector,
             Stage2D(VideoEstimator.from_checkpoint(pose2d, device, seed=seed)),
             Stage3D(lifter_of(lift3d, device, seed=seed)),
             f'{pose2d.model_id}+{lift3d.model_id}',
@@ -120,8 +123,9 @@ class PosePipeline:
         stage   as of step
         raises  ValueError where a network answers with numbers that are not finite
         """
-        with stage('detect'):
-            self._detector.warm_up()
+        if self._detector is not None:
+            with stage('detect'):
+                self._detector.warm_up()
         with stage('pose2d'):
             self._stage2d.warm_up(self.config.inference)
         with stage('lift3d'):
@@ -144,6 +148,7 @@ class PosePipeline:
         if source == 'full_frame':
             height, width = frame.image.shape[:2]
             return None if self._tracker.tracks else [Box.whole(width, height)]
+        assert self._detector is not None
         return self._detector.detect(frame.image) if self._tracker.wants_detection() else None
 
     def _lift(self, frame: Frame) -> dict[str, Pose3D]:
@@ -182,6 +187,21 @@ class PosePipeline:
             model_id=self.model_id,
             degraded=frozenset(name for name, true in degraded.items() if true),
         )
+
+
+def load_detector(config: DetectorConfig, device: torch.device) -> Detector | None:
+    """Return the detector that the source asks for; None where people come from elsewhere."""
+    if config.source == 'embedded':
+        checkpoint = load_checkpoint(config.model or DETECTOR, 'detector')
+        return PersonDetector.from_checkpoint(checkpoint, device)
+    if config.source == 'transformers':
+        if not config.model:
+            raise ValueError(
+                'detector.source = transformers needs detector.model: an id on the hub, or a '
+                'folder that save_pretrained wrote'
+            )
+        return TransformersDetector.load(config.model, device)
+    return None
 
 
 def pick_device(name: str) -> torch.device:
