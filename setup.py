@@ -44,7 +44,8 @@ setup(
     data_files=data_files(),
     install_requires=requirements('runtime'),
     extras_require={
-        name: requirements(name) for name in ('dev', 'jazzy', 'ray', 'rerun', 'synthetic')
+        name: requirements(name)
+        for name in ('dev', 'jazzy', 'ray', 'rerun', 'synthetic', 'transformers')
     },
     entry_points={'console_scripts': ['diffpose = diffpose_ros.cli:main']},
 )

@@ -6,7 +6,7 @@ from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import Box, Frame, JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.core.tracker import Track
+from diffpose_ros.core.track import Track
 from diffpose_ros.ros.node import main
 import numpy as np
 from numpy.typing import NDArray

@@ -25,6 +25,10 @@ COMMANDS = {
         'diffpose_ros.evaluate.benchmark_lift3d',
         'time and floating-point operations of the lifter',
     ),
+    ('benchmark', 'node'): (
+        'diffpose_ros.ros.benchmark_node',
+        'time of the node beside its networks',
+    ),
     ('benchmark', 'graph'): (
         'diffpose_ros.ros.benchmark_graph',
         'frame rate, latency, CPU and memory of the whole node',

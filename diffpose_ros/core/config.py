@@ -48,11 +48,16 @@ class DetectorConfig(Checked):
 
     source: str = setting(
         'embedded',
-        'embedded = our detector; topic = vision_msgs/Detection2DArray on detections; '
+        'embedded = our detector; transformers = an RT-DETR or D-FINE of Hugging Face; '
+        'topic = vision_msgs/Detection2DArray on detections; '
         'full_frame = one person fills the image',
-        choices=('embedded', 'topic', 'full_frame'),
+        choices=('embedded', 'transformers', 'topic', 'full_frame'),
     )
-    model: str = setting('', 'checkpoint of the person detector; empty = the packaged one')
+    model: str = setting(
+        '',
+        'embedded: checkpoint of the person detector, empty = the packaged one; '
+        'transformers: id on the hub, downloaded once, or local folder',
+    )
     score_threshold: float = setting(
         0.4, 'lowest score of a detection that may start a track', low=0, high=1, dynamic=True
     )
@@ -73,7 +78,7 @@ class TrackConfig(Checked):
         2, 'frames with a pose until a track is confirmed', low=1, high=30, dynamic=True
     )
     timeout_s: float = setting(
-        0.5, 'seconds without a pose until a track ends', low=0, high=10, dynamic=True
+        1.0, 'seconds without a pose until a track ends', low=0, high=10, dynamic=True
     )
 
 

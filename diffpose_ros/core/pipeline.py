@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG, Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.clip import NANOSECONDS
-from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
+from diffpose_ros.core.detector_transformers import TransformersDetector
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import Stage2D
 from diffpose_ros.core.stage3d import sight, Stage3D
-from diffpose_ros.core.tracker import MAX_SIGHTINGS, Track, Tracker
+from diffpose_ros.core.track import MAX_SIGHTINGS, Track
+from diffpose_ros.core.tracker import Tracker
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.video2d.estimator import VideoEstimator
 import torch
@@ -31,6 +33,8 @@ MAX_PAUSE_S = 3.0  # after a longer gap between frames everything starts anew
 MAX_WAITING = MAX_SIGHTINGS // 2  # frames between the newest one and the one that is lifted
 
 Stage = Callable[[str], AbstractContextManager[None]]
+
+Detector = PersonDetector | TransformersDetector
 
 DETECTOR, POSE2D, LIFTER = 'detector_compact', 'pose2d_compact', 'lift3d_default'  # packaged
 
@@ -65,7 +69,7 @@ class PosePipeline:
     def __init__(
         self,
         config: PipelineConfig,
-        detector: PersonDetector,
+        detector: Detector | None,
         stage2d: Stage2D,
         stage3d: Stage3D,
         model_id: str,
@@ -85,12 +89,12 @@ class PosePipeline:
         """Load the networks; raise FileNotFoundError or ValueError saying what is wrong."""
         device = pick_device(config.device)
         seed = config.inference.seed
-        detector = load_checkpoint(config.detector.model or DETECTOR, 'detector')
+        detector = load_detector(config.detector, device)
         pose2d = load_checkpoint(config.pose2d_model or POSE2D, 'pose2d')
         lift3d = load_checkpoint(config.lifter_model or LIFTER, *LIFTERS)
         return cls(
             config,
-            PersonDetector.from_checkpoint(detector, device),
+            detector,
             Stage2D(VideoEstimator.from_checkpoint(pose2d, device, seed=seed)),
             Stage3D(lifter_of(lift3d, device, seed=seed)),
             f'{pose2d.model_id}+{lift3d.model_id}',
@@ -145,8 +149,9 @@ class PosePipeline:
         stage   as of step
         raises  ValueError where a network answers with numbers that are not finite
         """
-        with stage('detect'):
-            self._detector.warm_up()
+        if self._detector is not None:
+            with stage('detect'):
+                self._detector.warm_up()
         with stage('pose2d'):
             self._stage2d.warm_up(self.config.inference)
         with stage('lift3d'):
@@ -163,9 +168,7 @@ class PosePipeline:
             poses = self._stage2d.estimate(
                 self._frames, self._tracker.tracks, self.config.inference, later
             )
-            for track, pose in zip(self._tracker.tracks, poses, strict=True):
-                self._tracker.observe(track, pose, frame.stamp_ns)
-            lost += self._tracker.drop_doubles()
+            lost += self._tracker.observe(poses, frame.stamp_ns)
         return self._note(frame, tuple(lost))
 
     def _note(self, frame: Frame, lost: tuple[str, ...]) -> Seen:
@@ -192,7 +195,7 @@ class PosePipeline:
             if not 0 <= passed_s <= MAX_PAUSE_S:
                 lost += self.reset()
         self._frames.append(frame)
-        return lost + self._tracker.expire(frame.stamp_ns) + self._tracker.limit()
+        return lost + self._tracker.advance(frame.stamp_ns) + self._tracker.limit()
 
     def _find(self, frame: Frame) -> Sequence[Box] | None:
         """Return the boxes of people from where they are to come; None = carry on without."""
@@ -202,6 +205,7 @@ class PosePipeline:
         if source == 'full_frame':
             height, width = frame.image.shape[:2]
             return None if self._tracker.tracks else [Box.whole(width, height)]
+        assert self._detector is not None
         return self._detector.detect(frame.image) if self._tracker.wants_detection() else None
 
     def _lift(self, seen: Seen) -> FrameResult:
@@ -260,6 +264,21 @@ def with_later(frames: Iterable[Frame], count: int) -> Iterator[tuple[Frame, tup
             yield ahead.popleft(), tuple(ahead)
     while ahead:
         yield ahead.popleft(), tuple(ahead)
+
+
+def load_detector(config: DetectorConfig, device: torch.device) -> Detector | None:
+    """Return the detector that the source asks for; None where people come from elsewhere."""
+    if config.source == 'embedded':
+        checkpoint = load_checkpoint(config.model or DETECTOR, 'detector')
+        return PersonDetector.from_checkpoint(checkpoint, device)
+    if config.source == 'transformers':
+        if not config.model:
+            raise ValueError(
+                'detector.source = transformers needs detector.model: an id on the hub, or a '
+                'folder that save_pretrained wrote'
+            )
+        return TransformersDetector.load(config.model, device)
+    return None
 
 
 def pick_device(name: str) -> torch.device:

@@ -7,7 +7,7 @@ from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.people import check_finite, Frame, Pose2D
 from diffpose_ros.core.skeleton import H36M_17, joint_map
-from diffpose_ros.core.tracker import Track
+from diffpose_ros.core.track import Track
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
 import torch

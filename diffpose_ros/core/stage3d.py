@@ -8,7 +8,7 @@ from diffpose_ros.core.clip import time_slots
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.core.tracker import Sighting, Track
+from diffpose_ros.core.track import Sighting, Track
 from diffpose_ros.lift3d.depth import refine, surface_depths, window_radius
 from diffpose_ros.lift3d.lifter import LiftedPose, PoseLifter, Window
 from diffpose_ros.lift3d.placement import place, Placement

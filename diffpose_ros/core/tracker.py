@@ -1,69 +1,35 @@
 """
 Tracks: who is who from frame to frame.
 
-Between detections a track carries its own box, the tight box of its last skeleton. Detections
-start new tracks, and give a track that lost its person a place to look again.
+A track moves on by its own velocity and is seen where its crop shows it. Crops of people who meet
+show the same person, so a skeleton does not belong to the crop it comes from but to the track that
+expects it most; who gets none is hidden, and is expected farther along. Detections start new
+tracks, and give a track that lost its person a place to look again.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
-from diffpose_ros.core.crop import Crop
-from diffpose_ros.core.people import Box, Pose2D, TrackState
+from diffpose_ros.core.likeness import assign, distinct, Skeleton2D
+from diffpose_ros.core.people import Box, Pose2D
+from diffpose_ros.core.track import is_sure, SURE_SCORE, Track
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from torch import Tensor
 
 MIN_IOU = 0.2  # a detection that overlaps a track less is somebody else
+MAX_GROWTH = 1.5  # and so is one that is so much larger or smaller
 DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track's box
-SAME_PERSON = 0.15  # mean joint distance of two skeletons, in heights of their box
-SAME_JOINT, SHARED = 0.06, 0.4  # or more than that share of the joints so close to each other
+MEETING_IOU = 0.1  # tracks that overlap more are watched closely, as are unsure ones:
+WATCH_PERIOD = 3  # by the detector every so many frames
 MIN_JOINTS = 7  # measured joints that keep a skeleton alive
-MAX_SIGHTINGS = 256  # of one track that are remembered
-BIRTH_SCORE = 0.55  # mean score of the joints that makes a detection a person: many are wrong
+MIN_PIXELS = 16  # nobody is shorter
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """
-    One 2D pose of a track, and the same in the terms of the lifter.
-
-    rays        (J, 2)     x / z, y / z in the camera's optical frame
-    covariance  (J, 2, 2)  the same units squared
-    score       (J,)       0 to 1
-    """
-
-    stamp_ns: int
-    pose: Pose2D
-    rays: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    score: NDArray[np.float64]
-
-
-@dataclass
-class Track:
-    """One person through time."""
-
-    track_id: str
-    box: Box
-    born_ns: int
-    seen_ns: int
-    hits: int = 0
-    crop: Crop | None = None
-    pose: Pose2D | None = None  # of the newest frame; None = not seen in it
-    features: dict[int, Tensor] = field(default_factory=dict)  # by stamp, (V, C, h, w) of the crop
-    sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=MAX_SIGHTINGS))
-
-    def state(self, min_hits: int) -> TrackState:
-        """Return where the track stands in its life."""
-        if self.hits < min_hits:
-            return TrackState.TENTATIVE
-        return TrackState.OCCLUDED if self.pose is None else TrackState.CONFIRMED
+MIN_LIKENESS = 0.35  # of a skeleton to the one that a track expects
+OWN = 0.1  # what a skeleton in the crop of a track that was just seen has ahead of others
+NEWCOMER = 1e-3  # a person known already comes first
+LIVED = 10  # sightings after which a track that vanishes into another is hidden, not its double
+MAX_DOUBTS = 10  # detections in a row that find nobody where an unsure track is
 
 
 class Tracker:
@@ -79,12 +45,17 @@ class Tracker:
     def wants_detection(self) -> bool:
         """Say whether this frame should be searched for people."""
         self._frames_since_detection += 1
-        due = self._frames_since_detection >= self.config.detector.period
-        everybody_seen = self.tracks and all(track.pose is not None for track in self.tracks)
-        return due or not everybody_seen
+        scores = [track.pose.score.mean() for track in self.tracks if track.pose is not None]
+        if not scores or len(scores) < len(self.tracks):
+            return True
+        clear = min(scores) >= SURE_SCORE and not self._somebody_meets()
+        period = self.config.detector.period
+        return self._frames_since_detection >= (period if clear else min(period, WATCH_PERIOD))
 
-    def expire(self, stamp_ns: int) -> list[str]:
-        """End the tracks that were not seen for too long; return their ids."""
+    def advance(self, stamp_ns: int) -> list[str]:
+        """Move the tracks on to a time; end those not seen for too long and return their ids."""
+        for track in self.tracks:
+            track.move(stamp_ns)
         limit_ns = self.config.track.timeout_s * NANOSECONDS
         return self._remove([t for t in self.tracks if stamp_ns - t.seen_ns > limit_ns])
 
@@ -98,11 +69,38 @@ class Tracker:
         """Give detections to the tracks they belong to; start tracks with the others."""
         self._frames_since_detection = 0
         overlap = overlaps([track.box for track in self.tracks], boxes)
-        pairs = assign(overlap)
+        worth = np.where(self._of_a_size(boxes), overlap, 0)
+        pairs = assign(worth, MIN_IOU)
+        for i, track in enumerate(self.tracks):
+            track.doubts = 0 if i in pairs else track.doubts + 1
         for i, j in pairs.items():
             if self.tracks[i].pose is None or overlap[i, j] < DRIFTED_IOU:
                 self.tracks[i].box = boxes[j]
-        strangers = [box for j, box in enumerate(boxes) if j not in pairs.values()]
+        self._start([box for j, box in enumerate(boxes) if j not in pairs.values()], stamp_ns)
+
+    def observe(self, poses: Sequence[Pose2D], stamp_ns: int) -> list[str]:
+        """
+        Give the 2D poses of the newest frame to the tracks; return the ids of those that end.
+
+        poses  what the crop of every track shows
+        """
+        found = {i: seen for i, pose in enumerate(poses) if (seen := self._somebody(pose))}
+        people = distinct(found)
+        worth = np.array([[self._worth(i, seen) for seen in people] for i in range(len(poses))])
+        pairs = assign(worth.reshape(len(poses), len(people)), 1e-9)
+        for i, track in enumerate(self.tracks):
+            track.pose, track.stamp_ns = None, stamp_ns
+            if i in pairs:
+                track.take(people[pairs[i]])
+        taken = {i for j in pairs.values() for i in people[j].finders} - pairs.keys()
+        return self._remove([t for i, t in enumerate(self.tracks) if self._ends(t, i in taken)])
+
+    def clear(self) -> list[str]:
+        """End all tracks; return their ids."""
+        self.crowded = False
+        return self._remove(list(self.tracks))
+
+    def _start(self, strangers: Sequence[Box], stamp_ns: int) -> None:
         threshold = self.config.detector.score_threshold
         candidates = [box for box in strangers if box.score >= threshold]
         free = max(0, self.config.max_people - len(self.tracks))
@@ -111,29 +109,39 @@ class Tracker:
             self._born += 1
             self.tracks.append(Track(f'b{self._born:04d}', box, stamp_ns, stamp_ns))
 
-    def observe(self, track: Track, pose: Pose2D, stamp_ns: int) -> None:
-        """Take the 2D pose of the newest frame into the track, unless it shows nobody."""
-        seen = pose.score >= self.config.joint_threshold
-        known = track.hits > 0 or pose.score.mean() >= BIRTH_SCORE
-        track.pose = pose if known and seen.sum() >= MIN_JOINTS else None
+    def _somebody(self, pose: Pose2D) -> Skeleton2D | None:
+        """Return the person that a pose shows, if any."""
+        measured = pose.score >= self.config.joint_threshold
+        if measured.sum() < MIN_JOINTS:
+            return None
+        box = Box.around(pose.xy[measured], float(pose.score[measured].mean()))
+        return Skeleton2D(pose, box) if max(box.width, box.height) >= MIN_PIXELS else None
+
+    def _worth(self, i: int, seen: Skeleton2D) -> float:
+        """Return how much speaks for a skeleton being that of track i; 0 = it cannot be."""
+        track, own = self.tracks[i], i in seen.finders
+        if track.hits == 0:
+            return NEWCOMER * (own and is_sure(seen))
+        like, sure = track.likeness(seen), is_sure(seen)
+        if (own and sure) or (like >= MIN_LIKENESS and (sure or track.is_usual(seen))):
+            return like * seen.score + OWN * (own and track.pose is not None)
+        return 0.0
+
+    def _ends(self, track: Track, taken: bool) -> bool:
+        """Say whether a track is at its end; taken: somebody else got what its crop shows."""
         if track.pose is not None:
-            score = float(pose.score[seen].mean())
-            track.box = Box.around(pose.xy[seen], score)
-            track.seen_ns = stamp_ns
-            track.hits += 1
+            return track.doubts >= MAX_DOUBTS
+        return track.hits == 0 or (taken and track.hits < LIVED)
 
-    def drop_doubles(self) -> list[str]:
-        """End the younger of two tracks that follow the same person, and stillborn tracks."""
-        doubles = []
-        for i, old in enumerate(self.tracks):
-            doubles += [young for young in self.tracks[i + 1 :] if same_person(old, young)]
-        stillborn = [t for t in self.tracks if t.pose is None and t.hits == 0]
-        return self._remove(doubles + stillborn)
+    def _of_a_size(self, boxes: Sequence[Box]) -> NDArray[np.bool_]:
+        """Say which boxes (m) could be those of the tracks (n), by their size; (n, m)."""
+        tracks = np.array([track.size for track in self.tracks])[:, None]
+        ratio = np.array([max(box.height, box.width) for box in boxes])[None] / tracks
+        return (ratio < MAX_GROWTH) & (ratio > 1 / MAX_GROWTH)
 
-    def clear(self) -> list[str]:
-        """End all tracks; return their ids."""
-        self.crowded = False
-        return self._remove(list(self.tracks))
+    def _somebody_meets(self) -> bool:
+        boxes = [track.box for track in self.tracks]
+        return bool((np.triu(overlaps(boxes, boxes), 1) > MEETING_IOU).any())
 
     def _remove(self, gone: list[Track]) -> list[str]:
         ids = {track.track_id for track in gone}
@@ -150,19 +158,3 @@ def overlaps(a: Sequence[Box], b: Sequence[Box]) -> NDArray[np.float64]:
     shared = np.clip(high - low, 0, None).prod(axis=-1)
     area_a, area_b = ((c[..., 2:] - c[..., :2]).prod(axis=-1) for c in (corners_a, corners_b))
     return shared / np.maximum(area_a + area_b - shared, 1e-9)
-
-
-def assign(overlap: NDArray[np.float64]) -> dict[int, int]:
-    """Return the pairs row -> column of the largest total overlap, each at least MIN_IOU."""
-    rows, columns = linear_sum_assignment(-overlap)
-    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= MIN_IOU}
-
-
-def same_person(a: Track, b: Track) -> bool:
-    """Say whether the skeletons of two tracks lie on each other."""
-    if a.pose is None or b.pose is None:
-        return False
-    distance = np.linalg.norm(a.pose.xy - b.pose.xy, axis=1)
-    size = max(a.box.height, a.box.width)
-    shared = np.mean(distance < SAME_JOINT * size)  # half a body seen as a whole shares its half
-    return bool(np.nanmean(distance) < SAME_PERSON * size or shared > SHARED)

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from itertools import takewhile, tee
 
 from diffpose_ros.core.clip import NANOSECONDS
+from diffpose_ros.core.likeness import assign
 from diffpose_ros.core.people import Frame, FrameResult, Person
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.core.tracker import assign, overlaps
+from diffpose_ros.core.tracker import MIN_IOU, overlaps
 
 SEGMENT_S = 30
 WARM_UP_S = 2  # the lifter looks 0.43 s back, a track outlives 0.5 s without its person
@@ -132,7 +133,7 @@ class Seams:
         if not self._last or not warm_up or warm_up[-1].time_ns != self._last.time_ns:
             return {}
         before, now = self._shown(), warm_up[-1].result.people
-        pairs = assign(overlaps([p.box for p in before], [p.box for p in now]))
+        pairs = assign(overlaps([p.box for p in before], [p.box for p in now]), MIN_IOU)
         return {
             now[j].track_id: Name(before[i].track_id, before[i].age_s - now[j].age_s)
             for i, j in pairs.items()

@@ -29,8 +29,10 @@ from diffpose_ros.offline.calibration import calibration_beside
 from diffpose_ros.offline.recording import SKELETONS_TOPIC, to_ns
 from diffpose_ros.offline.summary import percentiles
 from diffpose_ros.offline.video import VideoReader
+from diffpose_ros.ros.diagnostics import connections
 from diffpose_ros.ros.player import positive
 from diffpose_ros.ros.processes import Child, own_graph, usage
+from diffpose_ros.ros.topics import SKELETONS
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -99,7 +101,7 @@ class Bench:
         clip = self._clip
         speed = ['--rate', str(rate_hz / clip.fps), '--seconds', str(self._seconds)]
         source = ['--video', str(clip.path), '--camera', str(calibration_beside(clip.path))]
-        arguments = [*source, *speed, '--stamps', str(stamps)]
+        arguments = [*source, *speed, '--counts', *connections(SKELETONS), '--stamps', str(stamps)]
         log = self._folder / 'player.log'
         return Child('the player', 'diffpose_ros.ros.player', arguments, log)
 

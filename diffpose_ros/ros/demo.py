@@ -25,7 +25,6 @@ from diffpose_ros.offline.calibration import calibration_beside, read_camera
 from diffpose_ros.offline.draw import draw_overlay
 from diffpose_ros.offline.plot3d import clarity, write_summary
 from diffpose_ros.offline.recording import (
-    NODE,
     read_recording,
     RecordedFrame,
     Recording,
@@ -34,18 +33,11 @@ from diffpose_ros.offline.recording import (
 )
 from diffpose_ros.offline.summary import summarise, table, write_json
 from diffpose_ros.offline.video import VideoReader, VideoWriter
-from diffpose_ros.ros.diagnostics import PUBLISHERS, SUBSCRIBERS
+from diffpose_ros.ros.diagnostics import connections
 from diffpose_ros.ros.player import positive
 from diffpose_ros.ros.processes import Child, own_graph
 from diffpose_ros.ros.recorder import Recorder
-from diffpose_ros.ros.topics import (
-    CAMERA_INFO,
-    DIAGNOSTICS,
-    IMAGE,
-    MARKERS,
-    SKELETONS,
-    TIMING,
-)
+from diffpose_ros.ros.topics import DIAGNOSTICS, MARKERS, SKELETONS, TIMING
 import numpy as np
 from numpy.typing import NDArray
 import rclpy
@@ -58,10 +50,6 @@ CLIP_RATE = 0.5  # slow enough for two cores
 NODE_MODULE = 'diffpose_ros.ros.node'
 OUTPUTS = ('skeletons.mcap', 'overlay.mp4', 'summary.png', 'summary.json')
 START_S = 180.0  # until the node has loaded its networks
-CONNECTED = (  # what the node's diagnostics count when nothing can be lost any more
-    *(f'{PUBLISHERS}/{topic}' for topic in (IMAGE, CAMERA_INFO)),
-    *(SUBSCRIBERS + topic.replace('~', NODE) for topic in (SKELETONS, MARKERS, TIMING)),
-)
 DRAIN_S = 0.5  # after the last timing: what else belongs to that image
 QUIET_S = 5.0  # after the last image: longer than the node needs for one
 
@@ -172,7 +160,7 @@ def player_arguments(job: Job, stamps: Path) -> list[str]:
     """Return the command line of the player."""
     camera = [] if job.camera is None else ['--camera', str(job.camera)]
     video = ['--video', str(job.video.path), '--rate', str(job.rate)]
-    wait = ['--listeners', '2', '--counts', *CONNECTED]  # the node and the recorder
+    wait = ['--listeners', '2', '--counts', *connections(SKELETONS, MARKERS, TIMING)]
     return [*video, *camera, *wait, '--stamps', str(stamps)]
 
 

@@ -10,8 +10,10 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from diffpose_ros.core.people import FrameResult
+from diffpose_ros.offline.recording import NODE
 from diffpose_ros.ros.settings import DiagnosticsConfig
 from diffpose_ros.ros.timing import Timing
+from diffpose_ros.ros.topics import CAMERA_INFO, IMAGE
 import numpy as np
 import torch
 
@@ -237,6 +239,12 @@ class Health:
             facts[f'{stage}_ms p50'] = f'{_percentile(values, 50):.1f}'
             facts[f'{stage}_ms p95'] = f'{_percentile(values, 95):.1f}'
         return facts
+
+
+def connections(*results: str) -> list[str]:
+    """Return the counts that are not 0 when the node has a camera and listeners to its results."""
+    camera = [f'{PUBLISHERS}/{topic}' for topic in (IMAGE, CAMERA_INFO)]
+    return camera + [SUBSCRIBERS + topic.replace('~', NODE) for topic in results]
 
 
 def _status(

@@ -94,9 +94,9 @@ class TargetFrame:
 class BodyFrames:
     """Publishes a frame for every body on /tf: body_<track_id>, as REP 155 names them."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, setting: str) -> None:
         self._node = node
-        tf2 = compat.optional('tf2_ros', 'publish_tf')
+        tf2 = compat.optional('tf2_ros', setting)
         self._broadcaster = tf2.TransformBroadcaster(node)
 
     def publish(self, people: Iterable[Person], header: Header) -> None:

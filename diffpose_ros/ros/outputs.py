@@ -7,6 +7,8 @@ from diffpose_ros.offline.draw import draw_overlay
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.convert import frame_timing, rgb_image, skeleton_array, skeleton_info
 from diffpose_ros.ros.frames_tf import BodyFrames, Scene, TargetFrame
+from diffpose_ros.ros.hri import HumansBridge
+from diffpose_ros.ros.hri import SETTING as HRI
 from diffpose_ros.ros.markers import MarkerBoard
 from diffpose_ros.ros.points import point_cloud
 from diffpose_ros.ros.settings import NodeConfig
@@ -28,7 +30,9 @@ class Outputs:
         self._node = node
         self._skeleton = skeleton
         self._target = TargetFrame(node, config.target_frame)
-        self._bodies = BodyFrames(node) if config.publish_tf else None
+        self._humans = HumansBridge(node, skeleton) if config.hri.enable else None
+        framed = 'publish_tf' if config.publish_tf else HRI if config.hri.enable else ''
+        self._bodies = BodyFrames(node, framed) if framed else None
         self._board = MarkerBoard(skeleton)
         self._scene: Scene | None = None  # the last
         self._publishers: list[Publisher] = []
@@ -63,6 +67,8 @@ class Outputs:
             )
         )
         self._draw(scene, config)
+        if self._humans is not None:
+            self._humans.publish(scene.result.people, arrival.msg.header, size)
         return scene.result
 
     def timing(self, arrival: Arrival, dropped: int) -> None:
@@ -89,6 +95,9 @@ class Outputs:
             )
         )
         self._markers.publish(self._board.clear(self._scene.header))
+        if self._humans is not None:
+            camera = Header(stamp=self._scene.header.stamp, frame_id=self._scene.camera_frame)
+            self._humans.publish((), camera, (1, 1))
 
     def are_closed(self) -> bool:
         """Say whether the node's graph was shut down, so that nothing can be published."""
@@ -101,8 +110,9 @@ class Outputs:
     def destroy(self) -> None:
         """Take the topics down."""
         self._target.destroy()
-        if self._bodies is not None:
-            self._bodies.destroy()
+        for companion in (self._humans, self._bodies):
+            if companion is not None:
+                companion.destroy()
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 

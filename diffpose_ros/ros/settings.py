@@ -79,6 +79,16 @@ class SyncConfig(Checked):
 
 
 @dataclass(frozen=True)
+class HriConfig(Checked):
+    """People for ROS4HRI."""
+
+    enable: bool = setting(
+        False,
+        'publish people as REP 155 says, on /humans/bodies and /tf; needs hri_msgs and tf2_ros',
+    )
+
+
+@dataclass(frozen=True)
 class NodeConfig(Checked):
     """All settings that only the node knows."""
 
@@ -105,6 +115,7 @@ class NodeConfig(Checked):
     )
     target_frame: str = setting('', 'frame of all 3D values, by tf2; empty = that of the camera')
     publish_tf: bool = setting(False, 'publish the frame body_<track_id> of every person on /tf')
+    hri: HriConfig = field(default_factory=HriConfig)
     depth: DepthConfig = field(default_factory=DepthConfig)
     detections: DetectionsConfig = field(default_factory=DetectionsConfig)
     sync: SyncConfig = field(default_factory=SyncConfig)

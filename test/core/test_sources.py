@@ -1,10 +1,11 @@
 """Where the boxes of people come from, and the depth that goes with a frame."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.people import Box, Frame, Pose2D
-from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.core.pipeline import load_detector, PosePipeline
 from diffpose_ros.core.skeleton import H36M_17
 import numpy as np
 import pytest
@@ -114,3 +115,16 @@ def test_depth_goes_with_its_frame():
 def test_depth_of_another_size_is_refused():
     with pytest.raises(ValueError, match='depth has shape'):
         Frame(np.zeros((4, 6, 3), np.uint8), 0, depth=np.ones((6, 4), np.float32))
+
+
+@pytest.mark.parametrize('source', ['topic', 'full_frame'])
+def test_no_detector_is_loaded_where_people_come_from_elsewhere(source):
+    config = DetectorConfig(source=source, model='/no/such.safetensors')
+    assert load_detector(config, 'cpu') is None
+
+
+def test_a_pipeline_without_a_detector_warms_up_the_other_networks():
+    ran = []
+    stage = SimpleNamespace(frames_needed=1, warm_up=ran.append)
+    PosePipeline(PipelineConfig(), None, stage, stage, 'test', 'cpu').warm_up()
+    assert len(ran) == 2

@@ -4,7 +4,7 @@ from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.people import Box, Frame
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import Stage2D
-from diffpose_ros.core.tracker import Track
+from diffpose_ros.core.track import Track
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import VideoEstimator
 from diffpose_ros.video2d.network import PoseNetwork

@@ -4,7 +4,7 @@ from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Box, JointState, Pose2D, ScaleSource
 from diffpose_ros.core.stage3d import joint_states, sight, Stage3D, turn
-from diffpose_ros.core.tracker import Track
+from diffpose_ros.core.track import Track
 from diffpose_ros.lift3d.depth import behind_surface, TORSO
 from diffpose_ros.lift3d.lifter import LiftedPose
 import numpy as np

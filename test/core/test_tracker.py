@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig, TrackConfig
+from diffpose_ros.core.likeness import assign
 from diffpose_ros.core.people import Box, Pose2D, TrackState
-from diffpose_ros.core.tracker import assign, overlaps, Tracker
+from diffpose_ros.core.tracker import MIN_IOU, overlaps, Tracker
 import numpy as np
 import pytest
 
@@ -20,14 +21,12 @@ def pose_at(box, score=0.9):
 
 
 def follow(tracker, frame, *boxes, detections=()):
-    """Let one frame pass: expire, detect, see the boxes' poses (a missing one = nobody there)."""
-    lost = tracker.expire(frame * FRAME_NS)
+    """Let one frame pass: move on, detect, see the boxes' poses (a missing one = nobody there)."""
+    lost = tracker.advance(frame * FRAME_NS)
     if detections:
         tracker.associate(detections, frame * FRAME_NS)
-    for track, box in zip(tracker.tracks, boxes, strict=False):
-        pose = pose_at(track.box, 0.0) if box is None else pose_at(box)
-        tracker.observe(track, pose, frame * FRAME_NS)
-    return lost + tracker.drop_doubles()
+    poses = [pose_at(LEFT, 0.0) if box is None else pose_at(box) for box in boxes]
+    return lost + tracker.observe(poses[: len(tracker.tracks)], frame * FRAME_NS)
 
 
 def ids(tracker):
@@ -133,11 +132,11 @@ def test_overlap_is_intersection_over_union(other, expected):
 
 
 def test_assignment_takes_the_best_total_not_the_best_first():
-    assert assign(np.array([[0.9, 0.8], [0.8, 0.0]])) == {0: 1, 1: 0}
+    assert assign(np.array([[0.9, 0.8], [0.8, 0.0]]), MIN_IOU) == {0: 1, 1: 0}
 
 
 def test_nobody_matches_nobody():
-    assert assign(overlaps([], [LEFT])) == {}
+    assert assign(overlaps([], [LEFT]), MIN_IOU) == {}
 
 
 def test_when_fewer_people_are_allowed_those_tracked_longest_stay():
@@ -170,18 +169,110 @@ def test_half_a_body_taken_for_a_whole_is_no_second_person():
     tracker.associate([LEFT, replace(top, y_center=top.y_center - 60)], FRAME_NS)
     whole, half = pose_at(LEFT), pose_at(LEFT)
     half.xy[8:] += [200, 150]  # the other joints are somewhere else
-    for track, pose in zip(tracker.tracks, (whole, half), strict=True):
-        tracker.observe(track, pose, FRAME_NS)
-    tracker.drop_doubles()
+    tracker.observe([whole, half], FRAME_NS)
     assert ids(tracker) == [first]
 
 
 def test_an_unsure_skeleton_does_not_make_a_person_but_keeps_one_alive():
     tracker = Tracker(CONFIG)
     tracker.associate([LEFT], 0)
-    tracker.observe(tracker.tracks[0], pose_at(LEFT, 0.4), 0)
-    tracker.drop_doubles()
+    tracker.observe([pose_at(LEFT, 0.4)], 0)
     assert ids(tracker) == []
     follow(tracker, 1, LEFT, detections=[LEFT])
-    tracker.observe(tracker.tracks[0], pose_at(LEFT, 0.4), 2 * FRAME_NS)
+    tracker.observe([pose_at(LEFT, 0.54)], 2 * FRAME_NS)
     assert tracker.tracks[0].pose is not None
+
+
+def at(x, frame):
+    """Return the box of somebody who walks from x, 10 pixels a frame to the right."""
+    return replace(LEFT, x_center=x + 10 * frame)
+
+
+def walk(tracker, frames, hidden=()):
+    """Let two people cross; while one is hidden, both crops show the other. Return ids by x."""
+    for frame in frames:
+        a, b = at(150, frame), replace(RIGHT, x_center=450 - 10 * frame)
+        visible = a if frame in hidden else b
+        follow(tracker, frame, a, visible, detections=() if frame else [a, b])
+    return [t.track_id for t in sorted(tracker.tracks, key=lambda t: t.expected.xy[:, 0].mean())]
+
+
+def test_two_people_who_cross_keep_their_ids_although_one_hides_the_other():
+    tracker = Tracker(CONFIG)
+    before = walk(tracker, range(13))
+    after = walk(tracker, range(13, 30), hidden=range(13, 18))
+    assert after == before[::-1]
+    assert len(tracker.tracks) == 2
+
+
+def test_who_is_hidden_is_told_to_be_and_moves_on():
+    tracker = Tracker(CONFIG)
+    walk(tracker, range(13))
+    a, b = tracker.tracks
+    where = b.box.x_center
+    walk(tracker, range(13, 16), hidden=range(13, 16))
+    assert b.state(2) == TrackState.OCCLUDED
+    assert a.state(2) == TrackState.CONFIRMED
+    assert b.box.x_center < where - 10
+
+
+def test_a_skeleton_in_the_crop_of_another_goes_to_the_track_that_expects_it():
+    tracker = Tracker(CONFIG)
+    for frame in range(12):
+        follow(tracker, frame, LEFT, RIGHT, detections=() if frame else [LEFT, RIGHT])
+    follow(tracker, 12, RIGHT, LEFT)
+    assert [track.box.x_center < 300 for track in tracker.tracks] == [True, False]
+
+
+def test_a_skeleton_that_shrinks_to_a_point_is_nobody():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    point = pose_at(LEFT)
+    point.xy[:] = point.xy.mean(axis=0) + 1e-2 * (point.xy - point.xy.mean(axis=0))
+    tracker.observe([point], FRAME_NS)
+    assert tracker.tracks[0].pose is None
+
+
+def test_a_skeleton_much_less_sure_than_usual_is_nobody_for_a_while():
+    tracker = Tracker(CONFIG)
+    for frame in range(5):
+        follow(tracker, frame, LEFT, detections=() if frame else [LEFT])
+    faint = pose_at(LEFT, 0.45)
+    seen = []
+    for frame in range(5, 15):
+        tracker.advance(frame * FRAME_NS)
+        tracker.observe([faint], frame * FRAME_NS)
+        seen.append(tracker.tracks[0].pose is not None)
+    assert not seen[0]
+    assert seen[-1]
+
+
+def test_an_unsure_track_that_no_detection_finds_ends():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    (ghost,) = ids(tracker)
+    lost = []
+    for frame in range(1, 12):
+        tracker.advance(frame * FRAME_NS)
+        tracker.associate([replace(RIGHT, score=0.1)], frame * FRAME_NS)
+        lost += tracker.observe([pose_at(LEFT, 0.54)][: len(tracker.tracks)], frame * FRAME_NS)
+    assert lost == [ghost]
+
+
+def test_the_detector_looks_more_often_while_people_meet():
+    tracker = Tracker(CONFIG)
+    near = replace(LEFT, x_center=LEFT.x_center + 50)
+    wanted = []
+    for frame in range(12):
+        wanted.append(tracker.wants_detection())
+        follow(tracker, frame, LEFT, near, detections=[LEFT, near] if wanted[-1] else ())
+    assert [i for i, w in enumerate(wanted) if w] == [0, 3, 6, 9]
+
+
+def test_somebody_of_another_size_is_not_who_was_lost():
+    tracker = Tracker(CONFIG)
+    follow(tracker, 0, LEFT, detections=[LEFT])
+    follow(tracker, 1, None)
+    child = replace(LEFT, width=40, height=90)
+    tracker.associate([child], 2 * FRAME_NS)
+    assert tracker.tracks[0].box.height > 150

@@ -1,0 +1,120 @@
+"""A person through time: where the newest skeleton is, and where the next one is expected."""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+import math
+
+from diffpose_ros.core.clip import NANOSECONDS
+from diffpose_ros.core.crop import Crop
+from diffpose_ros.core.likeness import likeness, Skeleton2D
+from diffpose_ros.core.people import Box, Pose2D, TrackState
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+SURE_SCORE = 0.55  # mean score of the joints from which a skeleton is somebody: many are wrong
+REACH, REACH_PER_S = 0.1, 0.6  # how far joints may be off, in sizes, and more while unseen
+SHRUNK, FADED = 0.5, 0.6  # of the usual size and score: an unsure skeleton below is none
+USUAL_GAIN, VELOCITY_GAIN = 0.2, 0.4  # of the newest sighting
+MAX_SIGHTINGS = 256  # that are remembered
+COAST_S = 0.5  # in so long an unseen person slows down to a third, and the usual score falls
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """
+    One 2D pose of a track, and the same in the terms of the lifter.
+
+    rays        (J, 2)     x / z, y / z in the camera's optical frame
+    covariance  (J, 2, 2)  the same units squared
+    score       (J,)       0 to 1
+    """
+
+    stamp_ns: int
+    pose: Pose2D
+    rays: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+
+@dataclass
+class Track:
+    """One person through time."""
+
+    track_id: str
+    box: Box
+    born_ns: int
+    seen_ns: int
+    hits: int = 0
+    doubts: int = 0  # detections in a row that did not find it, while it was unsure
+    crop: Crop | None = None
+    pose: Pose2D | None = None  # of the newest frame; None = not seen in it
+    expected: Pose2D | None = None  # where the last pose would be by now
+    size: float = 0.0  # usual longer side of its skeleton, pixels
+    score: float = 0.0  # usual mean score of its joints
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # pixels / s
+    stamp_ns: int = 0  # of the newest frame
+    features: dict[int, Tensor] = field(default_factory=dict)  # by stamp, (V, C, h, w) of the crop
+    sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=MAX_SIGHTINGS))
+
+    def state(self, min_hits: int) -> TrackState:
+        """Return where the track stands in its life."""
+        if self.hits < min_hits:
+            return TrackState.TENTATIVE
+        return TrackState.OCCLUDED if self.pose is None else TrackState.CONFIRMED
+
+    def move(self, stamp_ns: int) -> None:
+        """Go on as before until a time, slower and slower while unseen."""
+        passed_s = max(0, stamp_ns - self.stamp_ns) / NANOSECONDS
+        self.stamp_ns = stamp_ns
+        if self.expected is None:
+            return
+        if self.pose is None:
+            kept = math.exp(-passed_s / COAST_S)
+            self.velocity, self.score = self.velocity * kept, self.score * kept
+        moved, box = self.velocity * passed_s, self.box
+        x, y = box.x_center + float(moved[0]), box.y_center + float(moved[1])
+        self.expected = replace(self.expected, xy=self.expected.xy + moved)
+        self.box = replace(box, x_center=x, y_center=y)
+
+    def take(self, seen: Skeleton2D) -> None:
+        """Be seen now."""
+        if self.expected is None:
+            self.size, self.score, self.expected = seen.size, seen.score, seen.pose
+        else:
+            self._learn(seen, self.expected)
+        self.pose = seen.pose
+        self.box, self.seen_ns = seen.box, self.stamp_ns
+        self.hits += 1
+        if is_sure(seen):
+            self.doubts = 0
+
+    def likeness(self, seen: Skeleton2D) -> float:
+        """Return how well a skeleton suits what is expected of this track, 0 to 1."""
+        if self.expected is None:
+            return 0.0
+        unseen_s = (self.stamp_ns - self.seen_ns) / NANOSECONDS
+        return likeness(self.expected, seen.pose, (REACH + REACH_PER_S * unseen_s) * self.size)
+
+    def is_usual(self, seen: Skeleton2D) -> bool:
+        """Say whether a skeleton is about as large and as sure as this track's usually are."""
+        return seen.size >= SHRUNK * self.size and seen.score >= FADED * self.score
+
+    def _learn(self, seen: Skeleton2D, expected: Pose2D) -> None:
+        """Correct what is expected by what is seen, less by an unsure skeleton."""
+        trust = 1.0 if is_sure(seen) else seen.score
+        self.size += trust * USUAL_GAIN * (seen.size - self.size)
+        self.score += USUAL_GAIN * (seen.score - self.score)
+        error = seen.pose.xy - expected.xy
+        known = np.asarray(np.isfinite(error).all(axis=1))
+        passed_s = (self.stamp_ns - self.seen_ns) / NANOSECONDS
+        if known.any() and passed_s > 0:
+            ahead = np.median(error[known], axis=0) / passed_s
+            self.velocity = self.velocity + trust * VELOCITY_GAIN * ahead
+        xy = np.where(known[:, None], expected.xy + trust * error, seen.pose.xy)
+        self.expected = replace(seen.pose, xy=xy)
+
+
+def is_sure(seen: Skeleton2D) -> bool:
+    """Say whether a skeleton is somebody for certain."""
+    return seen.score >= SURE_SCORE
