@@ -20,7 +20,7 @@ from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.people import Box
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames
-from diffpose_ros.train.stills import TEST, VALIDATION
+from diffpose_ros.train.labelled import TEST, VALIDATION
 import numpy as np
 from numpy.typing import NDArray
 import torch

@@ -12,7 +12,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
-from diffpose_ros.train.stills import FOLDS, People, read_people, TEST, VALIDATION
+from diffpose_ros.train.labelled import FOLDS, People, read_people, TEST, VALIDATION
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
 from numpy.typing import NDArray

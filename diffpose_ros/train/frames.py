@@ -8,7 +8,7 @@ import tarfile
 
 import cv2
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.stills import file_number, FOLDS, held_out, read_duplicates
+from diffpose_ros.train.labelled import file_number, FOLDS, held_out, read_duplicates
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +50,7 @@ class Frames:
     Pictures of lsp_extended_frames, kept compressed in memory, decoded when asked for.
 
     folder  holds lsp_extended_frames.tar, .npz and lsp_extended_duplicate_ids.txt
-    fold    TEST or VALIDATION of train.stills; None = the pictures to train on
+    fold    TEST or VALIDATION of train.labelled; None = the pictures to train on
     """
 
     def __init__(self, folder: Path, fold: int | None = None) -> None:

@@ -9,7 +9,7 @@ import cv2
 from diffpose_ros.core.people import Box
 from diffpose_ros.train.formats.files import read_labels
 from diffpose_ros.train.formats.labels import FrameLabels, PersonLabels
-from diffpose_ros.train.stills import FOLDS, MAX_SIDE, People, VALIDATION
+from diffpose_ros.train.labelled import FOLDS, MAX_SIDE, People, VALIDATION
 import numpy as np
 from numpy.typing import NDArray
 

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from diffpose_ros.train.labelled import People, read_all, read_split
 from diffpose_ros.train.posetrack import as_people, read_targets, split
-from diffpose_ros.train.stills import Mixture, People, read_all, read_split
+from diffpose_ros.train.stills import Mixture
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,10 +12,11 @@ from diffpose_ros.core.checkpoint import load_checkpoint, restore
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.export2d import export_run
+from diffpose_ros.train.labelled import People
 from diffpose_ros.train.loop import Budget, join_others, RunFolder
 from diffpose_ros.train.pose_trainer import Learner, Trainer
 from diffpose_ros.train.sources import add_source_arguments, read_sources
-from diffpose_ros.train.stills import Mixture, People, WindowDataset, Wish
+from diffpose_ros.train.stills import Mixture, WindowDataset, Wish
 from diffpose_ros.video2d.backbone import BACKBONES
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator

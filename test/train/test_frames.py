@@ -3,7 +3,7 @@ import tarfile
 
 import cv2
 from diffpose_ros.train.frames import body_mask, clutter, Frames, photographs, Picture
-from diffpose_ros.train.stills import TEST, VALIDATION
+from diffpose_ros.train.labelled import TEST, VALIDATION
 import numpy as np
 import pytest
 

@@ -6,6 +6,7 @@ import cv2
 from diffpose_ros.cli import main
 from diffpose_ros.core.people import Box
 from diffpose_ros.train.augment import Strength
+from diffpose_ros.train.labelled import MAX_SIDE
 from diffpose_ros.train.posetrack import (
     as_people,
     Cutout,
@@ -16,7 +17,7 @@ from diffpose_ros.train.posetrack import (
     split,
     Target,
 )
-from diffpose_ros.train.stills import MAX_SIDE, Mixture, WindowDataset, Wish
+from diffpose_ros.train.stills import Mixture, WindowDataset, Wish
 import numpy as np
 import pytest
 
