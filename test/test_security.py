@@ -12,7 +12,7 @@ SOURCES = sorted((ROOT / 'diffpose_ros').rglob('*.py'))
 NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
 FORBIDDEN = ('pickle', 'dill', 'cloudpickle', 'joblib', 'shelve', 'marshal', 'urllib', 'requests')
 FORBIDDEN_CALLS = ('eval', 'exec', 'yaml.load', 'os.system', 'torch.hub.load')
-MAY_UNPICKLE = ('captures.py',)  # into arrays alone: its Unpickler refuses everything else
+MAY_UNPICKLE = ('arrays.py',)  # into arrays alone: its Unpickler refuses everything else
 MAY_OPEN_SOCKETS = ('processes.py',)  # it looks for a free ROS domain on this machine
 OFFLINE = """
 import sys

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.formats import h36m, mpi_inf_3dhp
-from diffpose_ros.train.formats.captures import Floats
+from diffpose_ros.train.formats import motion3d
+from diffpose_ros.train.formats.arrays import Floats
 from diffpose_ros.train.mocap import Clips, join_clips, lay_clips, load_clips
 import numpy as np
 import torch
@@ -38,11 +38,11 @@ def motion_clips(data: Path, part: str) -> Clips:
     """Return the motions of a folder; part is train or held_out."""
     files = motion_files(data)
     if files == [H36M_FILE]:
-        motions = h36m.read_h36m_motions(data / H36M_FILE, h36m.TRAINING[part])
-        return lay_end_to_end(motions, h36m.FPS)
+        motions = motion3d.read_h36m_motions(data / H36M_FILE, motion3d.H36M_TRAINING[part])
+        return lay_end_to_end(motions, motion3d.H36M_FPS)
     if files == [MPI_FILE]:
-        motions = mpi_inf_3dhp.read_3dhp_motions(data / MPI_FILE, mpi_inf_3dhp.TRAINING[part])
-        return lay_end_to_end(motions, mpi_inf_3dhp.FPS)
+        motions = motion3d.read_3dhp_motions(data / MPI_FILE, motion3d.MPI_TRAINING[part])
+        return lay_end_to_end(motions, motion3d.MPI_FPS)
     if part == 'held_out':
         return load_clips(data / HELD_OUT_MOCAP, part)
     return join_clips([load_clips(data / name, part, MOCAP[name]) for name in MOCAP])

@@ -10,7 +10,7 @@ from diffpose_ros.evaluate.captures import capture_windows, towards
 from diffpose_ros.evaluate.lifting import Lifted
 from diffpose_ros.lift3d.lifter import LiftedPose
 from diffpose_ros.train.formats.captures import Capture
-from diffpose_ros.train.formats.mpi_inf_3dhp import JOINTS
+from diffpose_ros.train.formats.motion3d import MPI_JOINTS
 import numpy as np
 import pytest
 from scipy.spatial import procrustes
@@ -167,7 +167,7 @@ def test_human36m_is_evaluated_from_its_files(standing, tmp_path):
 
 def test_mpi_inf_3dhp_is_evaluated_from_its_files(standing, tmp_path):
     (tmp_path / 'cameras.json').write_text(json.dumps({'TS1': LENS, 'TS2': LENS}))
-    order = [H36M_17.joints.index(name) for name in JOINTS]
+    order = [H36M_17.joints.index(name) for name in MPI_JOINTS]
     film = capture()
     sequence = {
         'data_2d': film.pixels[:, order],

@@ -5,9 +5,11 @@ import os
 import re
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.formats.captures import read_cameras, read_dictionary
-from diffpose_ros.train.formats.h36m import CAMERAS, KEPT, read_h36m
-from diffpose_ros.train.formats.mpi_inf_3dhp import JOINTS, ORDER, read_3dhp
+from diffpose_ros.train.formats.arrays import read_dictionary
+from diffpose_ros.train.formats.captures import read_cameras
+from diffpose_ros.train.formats.h36m import CAMERAS, read_h36m
+from diffpose_ros.train.formats.motion3d import KEPT, MPI_JOINTS, MPI_ORDER
+from diffpose_ros.train.formats.mpi_inf_3dhp import read_3dhp
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -114,7 +116,7 @@ def test_3dhp_joints_come_in_metres_and_in_the_order_of_human36m(mpi):
     np.testing.assert_allclose(capture.joints[:, 0], joints[:, 14])
     np.testing.assert_allclose(capture.camera.project(capture.joints), capture.pixels)
     assert capture.counted.tolist() == [True, True, False, True, False]
-    assert sorted(JOINTS) == sorted(H36M_17.joints)
+    assert sorted(MPI_JOINTS) == sorted(H36M_17.joints)
 
 
 def test_camera_that_is_not_in_the_file_is_named(mpi):
@@ -176,7 +178,7 @@ def test_joints_of_3dhp_are_named_rightly(shared_data):
         for name, joints, labels in zip(data['imgname'], data['S'], data['part'], strict=True):
             view = cameras[name[:3]].camera
             np.testing.assert_allclose(view.project(joints[:, :3]), labels[:, :2], atol=3)
-            pose = dict(zip(H36M_17.joints, joints[ORDER, :3], strict=True))
+            pose = dict(zip(H36M_17.joints, joints[MPI_ORDER, :3], strict=True))
             middle = (pose['l_hip'] + pose['r_hip']) / 2
             np.testing.assert_allclose(pose['hip'], middle, atol=0.03)
             for bone, shortest, longest in (

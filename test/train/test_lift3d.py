@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 import json
+import subprocess
+import sys
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
@@ -105,6 +107,13 @@ def test_several_processes_learn_the_same_weights_from_windows_of_their_own(data
     losses, weights = zip(*(answer.split(';') for answer in answers), strict=True)
     assert losses[0] != losses[1]
     assert weights[0] == weights[1]
+
+
+def test_training_needs_no_more_than_torch_numpy_safetensors_and_tqdm():
+    others = '{"cv2", "scipy", "av", "yaml", "matplotlib", "rclpy"}'
+    script = f'import sys, diffpose_ros.train.lift3d; print({others} & set(sys.modules))'
+    loaded = subprocess.run([sys.executable, '-c', script], stdout=subprocess.PIPE, check=True)
+    assert loaded.stdout.strip() == b'set()'
 
 
 def test_learning_rate_rises_and_falls(trainer):

@@ -2,8 +2,7 @@
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.train import lift3d
-from diffpose_ros.train.formats.h36m import KEPT
-from diffpose_ros.train.formats.mpi_inf_3dhp import JOINTS
+from diffpose_ros.train.formats.motion3d import KEPT, MPI_JOINTS
 from diffpose_ros.train.motions import H36M_FILE, motion_clips, motion_files, MPI_FILE
 import numpy as np
 import pytest
@@ -31,7 +30,7 @@ def write_h36m(folder, subjects=('S1', 'S5', 'S6', 'S7', 'S8')):
 
 def write_3dhp(folder, subjects=range(1, 9)):
     """Write two sequences per subject, seen by two cameras; the second one is on its side."""
-    order = [H36M_17.joints.index(name) for name in JOINTS]
+    order = [H36M_17.joints.index(name) for name in MPI_JOINTS]
     seen = 1000 * (standing(40) * [1, -1, -1] + [0, 0, 4])[:, order]
     cameras = {'0': {'data_3d': seen}, '1': {'data_3d': seen[..., [1, 0, 2]]}}
     names = [f'S{subject} Seq{sequence}' for subject in subjects for sequence in (1, 2)]
