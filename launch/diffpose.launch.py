@@ -1,5 +1,5 @@
 """
-Start the pose node, configured and active.
+Start the pose node, which configures and activates itself, also when it is respawned.
 
 Each parameter of the node is an argument of the same name, for example inference.steps:=2; what is
 not given is taken from params_file, and what that file does not name from the node's defaults.
@@ -12,21 +12,10 @@ from diffpose_ros.core.share import find_shared
 from diffpose_ros.ros.parameters import leaves
 from diffpose_ros.ros.settings import NodeConfig
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import (
-    DeclareLaunchArgument,
-    EmitEvent,
-    OpaqueFunction,
-    RegisterEventHandler,
-    SetEnvironmentVariable,
-)
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
-from launch.event_handlers import OnProcessStart
-from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
-from launch_ros.event_handlers import OnStateTransition
-from launch_ros.events.lifecycle import ChangeState
-from lifecycle_msgs.msg import Transition
 import yaml
 
 PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
@@ -78,14 +67,11 @@ def large_images() -> list[SetEnvironmentVariable]:
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Return the nodes, what brings them up, and RViz."""
+    """Return the nodes and RViz."""
     settings = given_settings(context)
-    autostart = settings.get('autostart', True)
-    settings['autostart'] = False  # the events below do it, and the node must not as well
     entities: list[LaunchDescriptionEntity] = []
     for namespace in namespaces(context):
-        node = pose_node(namespace, settings)
-        entities += [*(bring_up(node) if autostart else []), node, *view(namespace)]
+        entities += [pose_node(namespace, settings), *view(namespace)]
     return entities
 
 
@@ -135,27 +121,6 @@ def view(namespace: str) -> list[Node]:
             condition=wanted,
         ),
     ]
-
-
-def bring_up(node: LifecycleNode) -> list[RegisterEventHandler]:
-    """Return what configures the node when it starts, and activates it when that succeeded."""
-    configure = OnProcessStart(
-        target_action=node, on_start=[change(node, Transition.TRANSITION_CONFIGURE)]
-    )
-    activate = OnStateTransition(
-        target_lifecycle_node=node,
-        start_state='configuring',
-        goal_state='inactive',
-        entities=[change(node, Transition.TRANSITION_ACTIVATE)],
-    )
-    return [RegisterEventHandler(configure), RegisterEventHandler(activate)]
-
-
-def change(node: LifecycleNode, transition: int) -> EmitEvent:
-    """Return the action that asks the node for a transition."""
-    return EmitEvent(
-        event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition)
-    )
 
 
 def given_settings(context: LaunchContext) -> dict[str, object]:

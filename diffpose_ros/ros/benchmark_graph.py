@@ -82,10 +82,12 @@ class Bench:
         finally:
             player.stop()
         after, passed_s = usage(self._node.pid), time.monotonic() - began
+        cpu_s = after['cpu_s'] - before['cpu_s']
         return {
             'asked_hz': round(rate_hz, 2),
             **figures(sent_ns, self._heard_ns),
-            'cpu_cores': round((after['cpu_s'] - before['cpu_s']) / passed_s, 2),
+            'cpu_cores': round(cpu_s / passed_s, 2),
+            'cpu_ms_per_answer': round(1000 * cpu_s / max(1, len(self._heard_ns) - 1), 1),
             'rss_mb': round(after['rss_mb'], 1),
             'load_average': round(os.getloadavg()[0], 1),
         }

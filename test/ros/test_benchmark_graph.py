@@ -81,6 +81,7 @@ def test_the_result_holds_peak_rates_and_the_hash_of_the_clip(standin, tmp_path,
     assert played['missed'] < 12
     assert played['latency_ms']['p50'] > 0
     assert played['cpu_cores'] > 0
+    assert played['cpu_ms_per_answer'] > 0
     assert played['rss_mb'] > 50
     assert '4 Hz' in capsys.readouterr().out
 

@@ -51,7 +51,9 @@ def launch(tmp_path):
     """Return a function that starts the launch file; the executable is the stand-in."""
     executable = tmp_path / 'lib' / 'diffpose_ros' / 'diffpose'
     executable.parent.mkdir(parents=True)
-    executable.write_text(f'#!/bin/sh\nexec {sys.executable} {STANDIN} "$@"\n')
+    executable.write_text(
+        f'#!/bin/sh\necho $$ >> {tmp_path}/pids\nexec {sys.executable} {STANDIN} "$@"\n'
+    )
     executable.chmod(0o755)
     marker = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages' / 'diffpose_ros'
     marker.parent.mkdir(parents=True)
@@ -136,6 +138,19 @@ def test_it_brings_the_node_up_once_and_ends_on_interrupt(launch, context):
     assert out.count('configured: ') == 1
     assert 'Traceback' not in out
     assert 'exit code' not in out
+
+
+def test_a_killed_node_is_started_again_and_answers(launch, context, tmp_path):
+    launch('respawn:=true')
+    answer(context)
+
+    def pids():
+        return [int(pid) for pid in (tmp_path / 'pids').read_text().split()]
+
+    (first,) = pids()
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: len(pids()) == 2, START_S)
+    assert answer(context).skeletons
 
 
 def test_topics_namespace_and_file_are_taken(launch, context, tmp_path):
