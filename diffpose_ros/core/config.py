@@ -88,7 +88,7 @@ class InferenceConfig(Checked):
 
     steps: int = setting(1, 'denoising steps of the 2D model', low=1, high=100, dynamic=True)
     ensembles: int = setting(
-        1,
+        2,
         'sets of noise whose 2D estimates are combined; every second one looks at the mirrored '
         'crop, so 2 is what pays most',
         low=1,

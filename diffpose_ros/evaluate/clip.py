@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from diffpose_ros.core.camera import Camera
-from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.people import Frame, FrameResult, Person
 from diffpose_ros.core.pipeline import PosePipeline
@@ -65,10 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--video', type=Path, required=True)
     parser.add_argument('--labels', type=Path, required=True, help='NPZ: joints_px, joints_cam_m')
     parser.add_argument('--out', type=Path, required=True, help='JSON with the figures')
-    parser.add_argument('--steps', type=int, default=1, help='denoising steps of the 2D model')
-    parser.add_argument('--ensembles', type=int, default=1, help='noise sets of the 2D model')
-    parser.add_argument('--lift-steps', type=int, default=2, help='denoising steps of the lifter')
-    parser.add_argument('--hypotheses', type=int, default=5, help='3D poses per person')
+    effort = InferenceConfig()
+    for name, about in (
+        ('steps', 'denoising steps of the 2D model'),
+        ('ensembles', 'noise sets of the 2D model'),
+        ('lift_steps', 'denoising steps of the lifter'),
+        ('hypotheses', '3D poses per person'),
+    ):
+        option = f'--{name.replace("_", "-")}'
+        parser.add_argument(option, type=int, default=getattr(effort, name), help=about)
     parser.add_argument(
         '--centred', action='store_true', help='look at later frames, too, as for recordings'
     )

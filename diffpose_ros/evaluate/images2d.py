@@ -9,6 +9,7 @@ from pathlib import Path
 import time
 
 from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
@@ -20,6 +21,7 @@ import torch
 from tqdm import tqdm
 
 BATCH = 32
+DEFAULT = InferenceConfig()
 FOLD_NUMBERS = {'test': TEST, 'validation': VALIDATION}
 
 
@@ -110,8 +112,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--labels', type=Path, required=True, help='npz of joints')
     parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
     parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
-    parser.add_argument('--steps', type=int, default=1, help='denoising steps')
-    parser.add_argument('--ensembles', type=int, default=1, help='noise sets')
+    parser.add_argument('--steps', type=int, default=DEFAULT.steps, help='denoising steps')
+    parser.add_argument('--ensembles', type=int, default=DEFAULT.ensembles, help='noise sets')
     parser.add_argument(
         '--fold', choices=FOLD_NUMBERS, help='only the people whose file number falls into it'
     )

@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict, Predictions
 from diffpose_ros.train.labelled import People, read_split
@@ -24,6 +25,7 @@ from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
 import numpy as np
 import torch
 
+DEFAULT = InferenceConfig()  # what calibrates, because it is what most people use
 MEDIAN_CHI_SQUARE_2 = 1.386  # of the squared Mahalanobis distance in the plane
 FEW = 30  # labelled joints below which a fit says nothing
 NEVER_SEEN = (-12.0, 0.0, 0.0)  # weights that give a joint nobody labelled the score 0
@@ -63,7 +65,7 @@ def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
     plain = Calibration.plain(len(config.joints.joints))
     estimator = VideoEstimator(network, plain, torch.device('cpu'))
     found = predict(
-        partial(estimate_single, estimator, steps=1, ensembles=1),
+        partial(estimate_single, estimator, steps=DEFAULT.steps, ensembles=DEFAULT.ensembles),
         config.crop_size,
         validation,
         quiet=False,
