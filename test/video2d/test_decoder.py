@@ -1,6 +1,6 @@
 import math
 
-from diffpose_ros.video2d.decoder import PoseDecoder, repeat_scales, step_embedding, StepScale
+from diffpose_ros.video2d.decoder import PoseDecoder, step_embedding, StepScale, take_turns
 import pytest
 import torch
 
@@ -59,7 +59,7 @@ def test_the_step_rescales_each_joint_s_heatmap_by_one_number_and_shifts_it_by_a
     assert not torch.allclose(change[0], change[1], atol=1e-3)
 
 
-def test_repeated_scales_serve_a_batch_that_is_repeated_as_a_whole():
-    scales = (torch.randn(2, 1, 1, 1), torch.randn(2, 1, 2, 2), torch.randn(2, 1, 4, 4))
-    for F_j, many in zip(scales, repeat_scales(scales, 3), strict=True):
-        torch.testing.assert_close(many.unflatten(0, (3, 2))[2], F_j)
+def test_sets_take_turns_at_the_views_of_the_whole_batch():
+    scales = (torch.randn(4, 1, 1, 1), torch.randn(4, 1, 2, 2), torch.randn(4, 1, 4, 4))
+    for F_j, many in zip(scales, take_turns(scales, views=2, sets=3), strict=True):
+        torch.testing.assert_close(many, torch.cat([F_j[:2], F_j[2:], F_j[:2]]))
