@@ -128,7 +128,8 @@ def test_every_parameter_and_topic_is_a_described_argument(description):
 
 
 def test_it_brings_the_node_up_once_and_ends_on_interrupt(launch, context):
-    child = launch('inference.steps:=3', 'publish_hypotheses:=true')
+    slow = 'sigterm_timeout:=30'  # on a busy machine the node needs nearly launch's 5 s to end
+    child = launch('inference.steps:=3', 'publish_hypotheses:=true', slow)
     msg = answer(context)
     assert msg.inference.steps_2d == 3
     assert msg.skeletons[0].hypotheses
