@@ -6,13 +6,10 @@ from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
-import rclpy
-from rclpy.executors import Executor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
-AWAKE_S = 0.5
 ToRgb = Callable[[Image], NDArray[np.uint8]]
 
 
@@ -72,9 +69,3 @@ def refuse_invalid_transitions(node: LifecycleNode) -> None:
             return response
 
     service.callback = guarded
-
-
-def spin(executor: Executor) -> None:
-    """Work until a stop signal; executor.spin may miss one that comes between two waits."""
-    while rclpy.ok():
-        executor.spin_once(timeout_sec=AWAKE_S)

@@ -14,7 +14,7 @@ from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.companions import Companions
-from diffpose_ros.ros.compat import IMAGE_CONVERTER, refuse_invalid_transitions, spin
+from diffpose_ros.ros.compat import IMAGE_CONVERTER, refuse_invalid_transitions
 from diffpose_ros.ros.diagnostics import Health, Situation
 from diffpose_ros.ros.frames import FrameWork
 from diffpose_ros.ros.images import CameraSource
@@ -252,7 +252,7 @@ def main(
     try:
         if node.autostart:
             node.bring_up()
-        spin(executor)
+        executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     ended = node.close()

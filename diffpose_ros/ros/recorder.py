@@ -13,7 +13,6 @@ from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.bag import BagWriter
 from diffpose_ros.offline.recording import NODE
 from diffpose_ros.ros import topics
-from diffpose_ros.ros.compat import spin
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -24,6 +23,7 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
+AWAKE_S = 0.5
 DEPTH = 1000  # messages that may wait: none is lost when the machine is busy
 
 # topic, type, latched
@@ -103,7 +103,8 @@ def record(bag: BagWriter) -> None:
     executor = SingleThreadedExecutor()
     try:
         executor.add_node(Recorder(bag))
-        spin(executor)
+        while rclpy.ok():  # looks up now and then: a signal may come between two waits unnoticed
+            executor.spin_once(timeout_sec=AWAKE_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         return
     except rclpy_implementation.RCLError:

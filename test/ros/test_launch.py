@@ -85,6 +85,11 @@ def launch(tmp_path):
         child.wait()
 
 
+def interrupt(child: subprocess.Popen) -> None:
+    """Press Ctrl-C: the terminal interrupts all processes, launch relies on that."""
+    os.killpg(child.pid, signal.SIGINT)
+
+
 def compressed() -> CompressedImage:
     grey = np.full((48, 64, 3), 128, np.uint8)
     return CompressedImage(format='png', data=cv2.imencode('.png', grey)[1].tobytes())
@@ -133,7 +138,7 @@ def test_it_brings_the_node_up_once_and_ends_on_interrupt(launch, context):
     msg = answer(context)
     assert msg.inference.steps_2d == 3
     assert msg.skeletons[0].hypotheses
-    child.send_signal(signal.SIGINT)
+    interrupt(child)
     out, _ = child.communicate(timeout=60)
     assert child.returncode == 0
     assert out.count('configured: ') == 1
@@ -200,6 +205,6 @@ def test_without_autostart_somebody_else_decides(launch, context):
         executor.spin_until_future_complete(done, timeout_sec=10)
     assert done.result().current_state.label == 'unconfigured'
     bystander.destroy_node()
-    child.send_signal(signal.SIGINT)
+    interrupt(child)
     out, _ = child.communicate(timeout=60)
     assert 'configured: ' not in out
