@@ -85,6 +85,11 @@ def launch(tmp_path):
         child.wait()
 
 
+def interrupt(child: subprocess.Popen) -> None:
+    """Press Ctrl-C: the terminal interrupts all processes, launch relies on that."""
+    os.killpg(child.pid, signal.SIGINT)
+
+
 def compressed() -> CompressedImage:
     grey = np.full((48, 64, 3), 128, np.uint8)
     return CompressedImage(format='png', data=cv2.imencode('.png', grey)[1].tobytes())
@@ -128,11 +133,12 @@ def test_every_parameter_and_topic_is_a_described_argument(description):
 
 
 def test_it_brings_the_node_up_once_and_ends_on_interrupt(launch, context):
-    child = launch('inference.steps:=3', 'publish_hypotheses:=true')
+    slow = 'sigterm_timeout:=30'  # on a busy machine the node needs nearly launch's 5 s to end
+    child = launch('inference.steps:=3', 'publish_hypotheses:=true', slow)
     msg = answer(context)
     assert msg.inference.steps_2d == 3
     assert msg.skeletons[0].hypotheses
-    child.send_signal(signal.SIGINT)
+    interrupt(child)
     out, _ = child.communicate(timeout=60)
     assert child.returncode == 0
     assert out.count('configured: ') == 1
@@ -199,6 +205,6 @@ def test_without_autostart_somebody_else_decides(launch, context):
         executor.spin_until_future_complete(done, timeout_sec=10)
     assert done.result().current_state.label == 'unconfigured'
     bystander.destroy_node()
-    child.send_signal(signal.SIGINT)
+    interrupt(child)
     out, _ = child.communicate(timeout=60)
     assert 'configured: ' not in out
