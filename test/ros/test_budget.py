@@ -10,7 +10,7 @@ from standin_pipeline import person
 pytestmark = pytest.mark.ros
 WARN = b'\x01'
 BUDGET_MS = 100.0
-SETTINGS = {'inference.budget_ms': BUDGET_MS, 'inference.steps': 8}
+SETTINGS = {'inference.budget_ms': BUDGET_MS, 'inference.steps': 8, 'inference.ensembles': 1}
 BUDGET, PEOPLE_CUT = InferenceInfo.DEGRADED_BUDGET, InferenceInfo.DEGRADED_PEOPLE_CUT
 
 
