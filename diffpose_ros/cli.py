@@ -21,6 +21,10 @@ COMMANDS = {
     ),
     ('evaluate', 'detector'): ('diffpose_ros.evaluate.detector', 'person detector on frames'),
     ('evaluate', 'posetrack'): ('diffpose_ros.evaluate.posetrack', 'by the rules of PoseTrack'),
+    ('benchmark', 'pose2d'): (
+        'diffpose_ros.evaluate.benchmark_pose2d',
+        'time and floating-point operations of the 2D estimator',
+    ),
     ('benchmark', 'lift3d'): (
         'diffpose_ros.evaluate.benchmark_lift3d',
         'time and floating-point operations of the lifter',

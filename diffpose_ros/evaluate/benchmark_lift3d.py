@@ -1,53 +1,23 @@
 """
 `diffpose benchmark lift3d`: how long the lifter takes, against what the machine could do.
 
-The peak is measured on the spot with one large matrix product. FLOPs count two per multiply-add.
 Of the published denoiser two times are given: with all hypotheses different, and as the published
 sampler has them, all equal and so computed once.
 """
 
 import argparse
 from collections.abc import Callable
-import time
 from typing import Any
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate import compare
+from diffpose_ros.evaluate.cost import cost, peak_gflops
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.lifter import Lifter, Window
 from diffpose_ros.lift3d.released import refine, released_denoiser, SCHEDULE, STATE
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-WARM_UP, RUNS = 3, 20
-PEAK_SIZE = 1024
-
-
-def median_ms(work: Callable[[], Any]) -> float:
-    """Return the median time of a function in ms."""
-    for _ in range(WARM_UP):
-        work()
-    times = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return 1000 * float(np.median(times))
-
-
-def flops(work: Callable[[], Any]) -> int:
-    """Return the floating-point operations of a function's matrix products."""
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()
-
-
-def peak_gflops() -> float:
-    """Return what a large matrix product reaches."""
-    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
-    return 2 * PEAK_SIZE**3 / median_ms(lambda: a @ a) / 1e6
 
 
 def lifter_work(lifter: Lifter, B: int, N: int, K: int) -> Callable[[], Any]:
@@ -64,12 +34,6 @@ def released_work(poses: int, K: int) -> Callable[[], Any]:
     network = FoldedNetwork(released_denoiser())
     state = torch.randn(poses, len(H36M_17.joints), STATE)
     return lambda: refine(network, state, len(SCHEDULE) - 1, K)
-
-
-def measure(work: Callable[[], Any], peak: float) -> dict[str, float]:
-    """Return time, operations and the share of the peak."""
-    ms, count = median_ms(work), flops(work)
-    return {'ms': ms, 'gflop': count / 1e9, 'share_of_peak': count / ms / 1e6 / peak}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     )
     peak = peak_gflops()
     rows = [
-        {'model': model, 'people': B, 'hypotheses': N, 'steps': K, **measure(work, peak)}
+        {'model': model, 'people': B, 'hypotheses': N, 'steps': K, **cost(work, peak)}
         for B in args.people
         for N in args.hypotheses
         for K in args.steps

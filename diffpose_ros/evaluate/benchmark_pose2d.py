@@ -1,0 +1,68 @@
+"""
+`diffpose benchmark pose2d`: how long the 2D estimator takes, against its backbone alone.
+
+A row is the work of one image in a causal window: the backbone on the newest crop of each person,
+earlier features being kept, then the STRL once and the decoder for every step and set of noise.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.evaluate import compare
+from diffpose_ros.evaluate.cost import cost, peak_gflops
+from diffpose_ros.video2d.estimator import VideoEstimator
+import numpy as np
+import torch
+
+
+def backbone_work(estimator: VideoEstimator, B: int) -> Callable[[], Any]:
+    """Return one backbone pass over the crops of B people."""
+    width, height = estimator.crop_size
+    crops = np.random.default_rng(0).integers(0, 256, (B, height, width, 3), np.uint8)
+    return lambda: estimator.features(crops, views=1)
+
+
+def image_work(estimator: VideoEstimator, B: int, S: int, M: int) -> Callable[[], Any]:
+    """Return the 2D poses of B people in the next image: S steps, M sets of noise."""
+    width, height = estimator.crop_size
+    crops = np.random.default_rng(0).integers(0, 256, (B, height, width, 3), np.uint8)
+    views, slots = estimator.views(M), estimator.past + 1 + estimator.future
+    known = estimator.features(crops, views)[:, None].repeat(1, slots, 1, 1, 1, 1)
+    present = (torch.arange(slots) <= estimator.past).expand(B, -1)
+
+    def work() -> None:
+        known[:, estimator.past] = estimator.features(crops, views)
+        estimator.estimate(known, present, S, M)
+
+    return work
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `diffpose benchmark pose2d`."""
+    compare.add_arguments(parser)
+    parser.add_argument('--checkpoint', default='pose2d_compact')
+    parser.add_argument('--people', type=int, nargs='+', default=[1, 8])
+    parser.add_argument('--steps', type=int, nargs='+', default=[1, 4])
+    parser.add_argument('--ensembles', type=int, nargs='+', default=[1, 2, 4])
+    parser.add_argument('--threads', type=int, default=2)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure all combinations."""
+    torch.set_num_threads(args.threads)
+    checkpoint = load_checkpoint(args.checkpoint, 'pose2d')
+    estimator = VideoEstimator.from_checkpoint(checkpoint, torch.device('cpu'))
+    peak, rows = peak_gflops(), []
+    for B in args.people:
+        backbone = cost(backbone_work(estimator, B), peak)
+        rows.append({'people': B, 'part': 'backbone alone', **backbone})
+        for S in args.steps:
+            for M in args.ensembles:
+                spent = cost(image_work(estimator, B, S, M), peak)
+                backbones = spent['ms'] / backbone['ms']
+                effort = {'people': B, 'steps': S, 'ensembles': M}
+                rows.append({**effort, **spent, 'backbones': backbones})
+    compare.conclude({'peak_gflops': peak, 'threads': args.threads, 'rows': rows}, args)
+    return 0

@@ -1,0 +1,47 @@
+"""
+What a computation costs: time, floating-point operations, share of what the machine could do.
+
+The peak is measured on the spot with one large matrix product. FLOPs count two per multiply-add.
+"""
+
+from collections.abc import Callable
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+WARM_UP, RUNS = 3, 20
+PEAK_SIZE = 1024
+
+
+def median_ms(work: Callable[[], Any]) -> float:
+    """Return the median time of a function in ms."""
+    for _ in range(WARM_UP):
+        work()
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return 1000 * float(np.median(times))
+
+
+def flops(work: Callable[[], Any]) -> int:
+    """Return the floating-point operations of a function's matrix products."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def peak_gflops() -> float:
+    """Return what a large matrix product reaches."""
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
+    return 2 * PEAK_SIZE**3 / median_ms(lambda: a @ a) / 1e6
+
+
+def cost(work: Callable[[], Any], peak: float) -> dict[str, float]:
+    """Return time, operations and the share of the peak."""
+    ms, count = median_ms(work), flops(work)
+    return {'ms': ms, 'gflop': count / 1e9, 'share_of_peak': count / ms / 1e6 / peak}
