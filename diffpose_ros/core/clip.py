@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 NANOSECONDS = 1_000_000_000
 
 
@@ -42,12 +44,11 @@ def time_slots(
     returns    past + 1 + future positions, the key at position past
     """
     slots: list[int | None] = [None] * (past + 1 + future)
-    errors = [float('inf')] * len(slots)
-    for i, stamp_ns in enumerate(stamps_ns):
-        offset = (stamp_ns - stamps_ns[key]) / NANOSECONDS / period_s
-        slot = past + round(offset)
-        error = abs(offset - round(offset))
-        if 0 <= slot < len(slots) and error < errors[slot]:
-            slots[slot], errors[slot] = i, error
+    offsets = (np.array(stamps_ns) - stamps_ns[key]) / NANOSECONDS / period_s
+    wanted = past + np.rint(offsets).astype(int)
+    errors = np.abs(offsets - np.rint(offsets))
+    near = np.flatnonzero((wanted >= 0) & (wanted < len(slots)))
+    for i in near[np.argsort(-errors[near], kind='stable')].tolist():  # the nearest comes last
+        slots[wanted[i]] = i
     slots[past] = key
     return slots

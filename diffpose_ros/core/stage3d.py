@@ -1,7 +1,7 @@
 """From tracks to 3D poses: virtual camera, window on a time grid, lifting, placement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from diffpose_ros.core.camera import Camera, look_at, rotate_rays
 from diffpose_ros.core.clip import time_slots
@@ -111,11 +111,14 @@ class Stage3D:
         )
         rotation = look_at(np.append(centre(sightings[key]), 1.0))
         window = empty_window(np.array([slot is not None for slot in slots]))
-        for t, slot in enumerate(slots):
-            if slot is not None:
-                turned = turn(sightings[slot], rotation)
-                window.rays[0, t], window.covariance[0, t] = turned.rays, turned.covariance
-                window.score[0, t] = turned.score
+        filled = window.present
+        seen = [sightings[slot] for slot in slots if slot is not None]
+        window.rays[filled], window.covariance[filled], window.score[filled] = turn(
+            np.stack([s.rays for s in seen]),
+            np.stack([s.covariance for s in seen]),
+            np.stack([s.score for s in seen]),
+            rotation,
+        )
         return Aimed(window, rotation)
 
     def _finish(
@@ -209,19 +212,28 @@ def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
     )
 
 
-def turn(sighting: Sighting, rotation: Floats) -> Sighting:
-    """Re-project a sighting into a camera rotated on the spot, covariances to first order."""
-    homogeneous = np.concatenate([sighting.rays, np.ones((len(sighting.rays), 1))], axis=1)
-    depth = homogeneous @ rotation[2]  # (J,)
-    rays = rotate_rays(sighting.rays, rotation)
-    jacobian = (rotation[:2, :2] - rays[:, :, None] * rotation[2, :2]) / depth[:, None, None]
-    covariance = jacobian @ sighting.covariance @ jacobian.transpose(0, 2, 1)
-    seen = np.asarray((sighting.score > 0) & np.isfinite(rays).all(axis=1))
-    return replace(
-        sighting,
-        rays=np.where(seen[:, None], rays, 0.0),
-        covariance=np.where(seen[:, None, None], covariance, 0.0),
-        score=np.where(seen, sighting.score, 0.0),
+def turn(
+    rays: Floats, covariance: Floats, score: Floats, rotation: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """
+    Re-project sightings into a camera rotated on the spot, covariances to first order.
+
+    rays        (..., J, 2)     x / z, y / z
+    covariance  (..., J, 2, 2)  the same units squared
+    score       (..., J)        0 = not seen
+    rotation    (3, 3)          from the first camera to the second
+    returns     the same three in the second camera; zeros where a joint is behind it
+    """
+    depth = rays @ rotation[2, :2] + rotation[2, 2]  # (..., J)
+    turned = rotate_rays(rays, rotation)
+    jacobian = rotation[:2, :2] - turned[..., None] * rotation[2, :2]
+    jacobian = jacobian / depth[..., None, None]
+    spread = jacobian @ covariance @ jacobian.swapaxes(-1, -2)
+    seen = np.asarray((score > 0) & np.isfinite(turned).all(axis=-1))
+    return (
+        np.where(seen[..., None], turned, 0.0),
+        np.where(seen[..., None, None], spread, 0.0),
+        np.where(seen, score, 0.0),
     )
 
 

@@ -69,16 +69,18 @@ def place(
     sight = _directions(ray)
     A = -sight  # (n, 2, 3): the unknown's part of u z - x = 0
     b = (sight @ pose[..., None])[..., 0]
+    body = sight @ relative_covariance[seen] @ sight.transpose(0, 2, 1)  # of both equations
+    picture = ray_covariance[seen] + RAY_FLOOR**2 * np.eye(2)  # the same, at a depth of 1 m
+    nearest = float(pose[:, 2].min())
     root = _first_guess(pose, ray, weight)
     for _ in range(ROUNDS):
         depth = np.maximum(pose[:, 2] + root[2], NEAREST_M)
-        noise = _equation_covariance(depth, sight, relative_covariance[seen], ray_covariance[seen])
-        residual = b - A @ root
-        trust = weight * _huber(residual, noise)
-        information = np.linalg.inv(noise) * trust[:, None, None]
-        normal = np.einsum('nai,nab,nbj->ij', A, information, A)
-        root = np.linalg.solve(normal, np.einsum('nai,nab,nb->i', A, information, b))
-        root[2] = max(root[2], NEAREST_M - float(pose[:, 2].min()))
+        information = np.linalg.inv(picture * depth[:, None, None] ** 2 + body)  # (n, 2, 2)
+        trust = weight * _huber(b - A @ root, information)
+        weighted = (trust[:, None, None] * information @ A).reshape(-1, 3)
+        normal = A.reshape(-1, 3).T @ weighted
+        root = np.linalg.solve(normal, b.ravel() @ weighted)
+        root[2] = max(root[2], NEAREST_M - nearest)
     size = SIZE_DEVIATION**2 * np.outer(root, root)
     return Placement(root, np.linalg.inv(normal) + size)
 
@@ -92,11 +94,11 @@ def _directions(ray: Floats) -> Floats:
 
 def _first_guess(pose: Floats, ray: Floats, weight: Floats) -> Floats:
     """Compare the size of the body with that of its picture, as seen from far away."""
+    share = weight / weight.sum()
 
     def spread(points: Floats) -> tuple[Floats, float]:
-        middle = np.average(points, axis=0, weights=weight)
-        square = np.average(((points - middle) ** 2).sum(axis=1), weights=weight)
-        return middle, float(np.sqrt(square))
+        middle = share @ points
+        return middle, float(np.sqrt((share @ (points - middle) ** 2).sum()))
 
     body_middle, body = spread(pose[:, :2])
     ray_middle, picture = spread(ray)
@@ -104,16 +106,6 @@ def _first_guess(pose: Floats, ray: Floats, weight: Floats) -> Floats:
     return np.append(ray_middle * depth - body_middle, depth)
 
 
-def _equation_covariance(
-    depth: Floats, sight: Floats, relative_covariance: Floats, ray_covariance: Floats
-) -> Floats:
-    """Return what is unknown of both equations of every joint, (n, 2, 2) metres squared."""
-    ray = (ray_covariance + RAY_FLOOR**2 * np.eye(2)) * depth[:, None, None] ** 2
-    return ray + sight @ relative_covariance @ sight.transpose(0, 2, 1)
-
-
-def _huber(residual: Floats, noise: Floats) -> Floats:
-    distance = np.sqrt(
-        (residual * np.linalg.solve(noise, residual[..., None])[..., 0]).sum(axis=1)
-    )
-    return HUBER / np.maximum(distance, HUBER)
+def _huber(residual: Floats, information: Floats) -> Floats:
+    square = (residual * (information @ residual[..., None])[..., 0]).sum(axis=1)
+    return HUBER / np.maximum(np.sqrt(square), HUBER)

@@ -71,19 +71,18 @@ def _mean_shift(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
     rows, columns = heat.shape[2:]
     along_x = _bell(xy[..., 0], columns, sigma)
     along_y = _bell(xy[..., 1], rows, sigma)
-    window = heat * along_y[..., None] * along_x[:, :, None]
-    seen = torch.stack([_mean(window.sum(dim=2)), _mean(window.sum(dim=3))], dim=-1)
-    expected = torch.stack([_mean(along_x**2), _mean(along_y**2)], dim=-1)
-    shifted = xy + 2 * (seen - expected)
-    limit = torch.tensor([columns, rows]).to(heat) - 0.5
-    empty = window.sum(dim=(2, 3))[..., None] < EMPTY
-    return torch.where(empty, xy, shifted.clamp(min=-0.5 + 0 * limit, max=limit))
+    window_x = (along_y[:, :, None] @ heat)[:, :, 0] * along_x  # (B, J, columns)
+    window_y = (heat @ along_x[..., None])[..., 0] * along_y  # (B, J, rows)
+    x = xy[..., 0] + 2 * (_mean(window_x) - _mean(along_x**2))
+    y = xy[..., 1] + 2 * (_mean(window_y) - _mean(along_y**2))
+    shifted = torch.stack([x.clamp(-0.5, columns - 0.5), y.clamp(-0.5, rows - 0.5)], dim=-1)
+    return torch.where(window_x.sum(dim=2, keepdim=True) < EMPTY, xy, shifted)
 
 
 def _mean(weight: Tensor) -> Tensor:
     """Return the mean position (B, J) along the last axis of weight (B, J, n)."""
     grid = torch.arange(weight.shape[-1], device=weight.device, dtype=weight.dtype)
-    return (weight * grid).sum(dim=-1) / weight.sum(dim=-1).clamp(min=EMPTY)
+    return weight @ grid / weight.sum(dim=-1).clamp(min=EMPTY)
 
 
 def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
@@ -95,7 +94,7 @@ def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
     dy = torch.arange(rows).to(heat) - xy[..., 1:]
     xx = (mass.sum(dim=2) * dx**2).sum(dim=2) / total
     yy = (mass.sum(dim=3) * dy**2).sum(dim=2) / total
-    cross = torch.einsum('bjyx,bjx,bjy->bj', mass, dx, dy) / total
+    cross = ((mass @ dx[..., None])[..., 0] * dy).sum(dim=2) / total
     moments = torch.stack([torch.stack([xx, cross], -1), torch.stack([cross, yy], -1)], -1)
     least = 0.25 * torch.eye(2).to(heat)  # half a heatmap pixel: the floor of what can be read
     return _positive(moments - sigma**2 * torch.eye(2).to(heat), least)

@@ -52,6 +52,12 @@ def track_at(root, camera):
     return track
 
 
+def turned(pose, camera, R):
+    """Return rays, covariances and scores of a pose as a camera turned by R sees them."""
+    seen = sight(pose, camera, 0)
+    return turn(seen.rays, seen.covariance, seen.score, R)
+
+
 def lift(root, camera, **options):
     oracle = Oracle(root)
     track = track_at(root, camera)
@@ -148,22 +154,21 @@ def test_ray_covariances_are_those_of_noisy_pixels(camera):
     covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
     pose = Pose2D(pixel, covariance[None], np.ones(1))
     R = Rotation.from_euler('xy', [0.3, -0.2]).as_matrix()
-    told = turn(sight(pose, camera, 0), R).covariance[0]
+    _, told, _ = turned(pose, camera, R)
     noisy = rng.multivariate_normal(pixel[0], covariance, 20_000)
-    cloud = turn(
-        sight(Pose2D(noisy, np.zeros((20_000, 2, 2)), np.ones(20_000)), camera, 0), R
-    ).rays
-    np.testing.assert_allclose(told, np.cov(cloud.T), rtol=0.05, atol=2e-7)
+    clear = Pose2D(noisy, np.zeros((20_000, 2, 2)), np.ones(20_000))
+    cloud, _, _ = turned(clear, camera, R)
+    np.testing.assert_allclose(told[0], np.cov(cloud.T), rtol=0.05, atol=2e-7)
 
 
 def test_an_unknown_joint_stays_unknown():
     xy = np.full((17, 2), 300.0)
     xy[4] = np.nan
     pose = Pose2D(xy, np.tile(np.eye(2), (17, 1, 1)), np.full(17, 0.8))
-    sighting = turn(sight(pose, LENSES['distorted'], 0), np.eye(3))
-    assert sighting.score[4] == 0
-    assert np.isfinite(sighting.rays).all()
-    assert (np.delete(sighting.score, 4) == 0.8).all()
+    rays, _, score = turned(pose, LENSES['distorted'], np.eye(3))
+    assert score[4] == 0
+    assert np.isfinite(rays).all()
+    assert (np.delete(score, 4) == 0.8).all()
 
 
 def test_joint_states_tell_measured_inferred_and_out_of_view():
