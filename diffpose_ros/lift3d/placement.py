@@ -79,7 +79,7 @@ def place(
         trust = weight * _huber(b - A @ root, information)
         weighted = (trust[:, None, None] * information @ A).reshape(-1, 3)
         normal = A.reshape(-1, 3).T @ weighted
-        root = np.linalg.solve(normal, b.ravel() @ weighted)
+        root = np.linalg.solve(normal, b.ravel() @ weighted).astype(np.float64)
         root[2] = max(root[2], NEAREST_M - nearest)
     size = SIZE_DEVIATION**2 * np.outer(root, root)
     return Placement(root, np.linalg.inv(normal) + size)
