@@ -78,8 +78,8 @@ def place(
         information = np.linalg.inv(picture * depth[:, None, None] ** 2 + body)  # (n, 2, 2)
         trust = weight * _huber(b - A @ root, information)
         weighted = (trust[:, None, None] * information @ A).reshape(-1, 3)
-        normal = A.reshape(-1, 3).T @ weighted
-        root = np.linalg.solve(normal, b.ravel() @ weighted).astype(np.float64)
+        normal = np.dot(A.reshape(-1, 3).T, weighted)
+        root = np.linalg.solve(normal, np.dot(b.ravel(), weighted))
         root[2] = max(root[2], NEAREST_M - nearest)
     size = SIZE_DEVIATION**2 * np.outer(root, root)
     return Placement(root, np.linalg.inv(normal) + size)

@@ -3,7 +3,8 @@
 
 First the messages alone, filled and published for a crowd. Then the whole node on a video, image
 after image: how long the networks are at work, and where the rest of the time goes. Somebody
-subscribes to skeletons and markers in both.
+subscribes to skeletons and markers in both; to the whole node the recorder, from a process of its
+own, as on a robot.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 from pathlib import Path
 import sys
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 import time
 from typing import Any
@@ -23,7 +25,7 @@ from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.evaluate.benchmark_lift3d import median_ms
 from diffpose_ros.lift3d.model import LiftModel
-from diffpose_ros.msg import FrameTiming, SkeletonArray
+from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros import topics
@@ -31,17 +33,17 @@ from diffpose_ros.ros.benchmark_crowd import message_costs
 from diffpose_ros.ros.convert import rgb_image
 from diffpose_ros.ros.node import DiffposeNode, NAME
 from diffpose_ros.ros.player import Player
-from diffpose_ros.ros.processes import own_graph
+from diffpose_ros.ros.processes import Child, own_graph
 from diffpose_ros.ros.timing import Timing
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 import torch
-from visualization_msgs.msg import MarkerArray
 
 CLIP = 'demo/walk.mp4'  # 640x480, one person
 WARM_UP = 10  # images before the first that counts
@@ -90,15 +92,13 @@ class Stopwatch:
 
 
 class Viewer(Player):
-    """A camera that shows the next image when the one before is answered, and RViz beside it."""
+    """A camera that shows the next image when the one before is answered."""
 
     def __init__(self, video: VideoReader) -> None:
         path = calibration_beside(video.path)
         super().__init__(None if path is None else read_camera(path, video.width, video.height))
         self._timing = FrameTiming()
         self._answered = Event()
-        for kind, topic in ((SkeletonArray, topics.SKELETONS), (MarkerArray, topics.MARKERS)):
-            self.create_subscription(kind, _of_node(topic), lambda msg: None, 10, raw=True)
         self.create_subscription(FrameTiming, _of_node(topics.TIMING), self._note, 10)
 
     def ask(self, pixels: np.ndarray) -> FrameTiming:
@@ -108,6 +108,11 @@ class Viewer(Player):
         if not self._answered.wait(PATIENCE_S):
             raise TimeoutError(f'no answer from the node within {PATIENCE_S:.0f} s')
         return self._timing
+
+    def is_watched(self) -> bool:
+        """Say whether the node listens, and somebody else to what it says."""
+        heard = (self.count_subscribers(_of_node(t)) for t in (topics.SKELETONS, topics.MARKERS))
+        return self.listeners() > 1 and all(heard)
 
     def _note(self, timing: FrameTiming) -> None:
         self._timing = timing
@@ -132,21 +137,44 @@ def frame_costs(path: Path, frames: int) -> dict[str, Any]:
 @contextmanager
 def playing(video: VideoReader) -> Iterator[Viewer]:
     """Bring the node up with its default models; yield who shows it images."""
-    node, viewer, executor = DiffposeNode(), Viewer(video), SingleThreadedExecutor()
-    executor.add_node(node)
-    executor.add_node(viewer)
-    thread = Thread(target=executor.spin, daemon=True)
+    node, viewer = DiffposeNode(), Viewer(video)
     try:
         node.bring_up()
-        thread.start()
-        deadline = time.monotonic() + PATIENCE_S
-        while not viewer.listeners() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield viewer
+        with recording(), spinning(node), spinning(viewer):
+            deadline = time.monotonic() + PATIENCE_S
+            while not viewer.is_watched() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            yield viewer
     finally:
-        executor.shutdown()
         node.close()
         viewer.destroy_node()
+
+
+@contextmanager
+def spinning(node: Node) -> Iterator[None]:
+    """Call back in a thread of its own."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    Thread(target=executor.spin, daemon=True).start()
+    try:
+        yield
+    finally:
+        executor.shutdown()
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Have a recorder listen to all that the node says."""
+    with TemporaryDirectory(prefix='diffpose_benchmark_') as name:
+        folder = Path(name)
+        arguments = ['--out', str(folder / 'node.mcap')]
+        recorder = Child(
+            'the recorder', 'diffpose_ros.ros.recorder', arguments, folder / 'recorder.log'
+        )
+        try:
+            yield
+        finally:
+            recorder.stop()
 
 
 def receive_ms(video: VideoReader) -> float:

@@ -69,6 +69,7 @@ class MarkerBoard:
         self._numbers: dict[str, int] = {}  # of the people shown
         self._born = 0
         self._shown: set[tuple[str, int]] = set()
+        self._kept: dict[tuple[str, int], Marker] = {}  # to be filled again: new ones are slow
         self._writer = SphereWriter(SIGMA)
 
     def draw(
@@ -81,6 +82,7 @@ class MarkerBoard:
         """Return the serialized MarkerArray that shows these people; up (3,) in their frame."""
         bodies = self._bodies(people)
         markers = [marker for body in bodies for marker in self._draw_body(body, config, up)]
+        self._kept = {(m.ns, m.id): m for m in markers}
         ids, forms, colors = self._uncertainty(bodies, config.sigma)
         shown = {(m.ns, m.id) for m in markers} | {(SIGMA, i) for i in ids.tolist()}
         markers += deletions(self._shown - shown)
@@ -119,13 +121,13 @@ class MarkerBoard:
             return
         points = [Point(x=x, y=y, z=z) for x, y, z in body.pose.xyz.tolist()]
         joints = np.flatnonzero(body.known)
-        yield _list(Marker.SPHERE_LIST, JOINTS, body, JOINT_SIZE_M, joints, points)
+        yield self._list(Marker.SPHERE_LIST, JOINTS, body, JOINT_SIZE_M, joints, points)
         edges = self._edges[body.known[self._edges].all(axis=1)]
         if len(edges):
-            yield _list(Marker.LINE_LIST, BONES, body, BONE_WIDTH_M, edges.ravel(), points)
-        yield _label(body, up)
+            yield self._list(Marker.LINE_LIST, BONES, body, BONE_WIDTH_M, edges.ravel(), points)
+        yield self._label(body, up)
         if config.hypotheses and len(body.pose.hypotheses) and len(edges):
-            yield _hypotheses(body, edges)
+            yield self._hypotheses(body, edges)
 
     def _uncertainty(self, bodies: list[Body], sigma: float) -> tuple[NDArray, NDArray, NDArray]:
         """Return ids (N,), spheres (N, 10) and colours (N, 4) of all people's ellipsoids."""
@@ -141,48 +143,48 @@ class MarkerBoard:
         forms = spheres(np.concatenate(means), np.concatenate(covariances), sigma)
         return np.concatenate(ids), forms, np.concatenate(colors)
 
+    def _marker(self, kind: int, ns: str, body: Body, size_m: float, color: ColorRGBA) -> Marker:
+        marker = self._kept.get((ns, body.number))
+        if marker is None:
+            marker = Marker(type=kind, ns=ns, id=body.number, color=color)
+            marker.pose.orientation.w = 1.0
+            marker.scale.x = marker.scale.y = marker.scale.z = size_m
+        return marker
+
+    def _list(
+        self, kind: int, ns: str, body: Body, size_m: float, joints: NDArray, points: list[Point]
+    ) -> Marker:
+        """Return joints, or pairs of them, as one marker; what is not measured is paler."""
+        sure, unsure = _rgba(body.color, SURE), _rgba(body.color, UNSURE)
+        marker = self._marker(kind, ns, body, size_m, sure)
+        marker.points = [points[j] for j in joints.tolist()]
+        measured = body.pose.state[joints] == MEASURED
+        paler = not measured.all()
+        marker.colors = [sure if yes else unsure for yes in measured.tolist()] if paler else []
+        return marker
+
+    def _hypotheses(self, body: Body, edges: NDArray) -> Marker:
+        color = _rgba(body.color, HYPOTHESIS_ALPHA)
+        marker = self._marker(Marker.LINE_LIST, HYPOTHESES, body, HYPOTHESIS_WIDTH_M, color)
+        ends = body.pose.hypotheses[:, edges.ravel()].reshape(-1, 3)
+        marker.points = [Point(x=x, y=y, z=z) for x, y, z in ends.tolist()]
+        return marker
+
+    def _label(self, body: Body, up: NDArray[np.float64]) -> Marker:
+        """Return the id above the highest joint."""
+        marker = self._marker(
+            Marker.TEXT_VIEW_FACING, LABEL, body, LABEL_SIZE_M, _rgba((1, 1, 1), SURE)
+        )
+        marker.text = body.track_id
+        known = body.pose.xyz[body.known]
+        x, y, z = (known[(known @ up).argmax()] + LABEL_ABOVE_M * up).tolist()
+        marker.pose.position = Point(x=x, y=y, z=z)
+        return marker
+
 
 def deletions(shown: Iterable[tuple[str, int]]) -> list[Marker]:
     """Return markers that remove those of these namespaces and ids."""
     return [Marker(ns=ns, id=i, action=Marker.DELETE) for ns, i in sorted(shown)]
-
-
-def _marker(kind: int, ns: str, body: Body, size_m: float, color: ColorRGBA) -> Marker:
-    marker = Marker(type=kind, ns=ns, id=body.number, color=color)
-    marker.pose.orientation.w = 1.0
-    marker.scale.x = marker.scale.y = marker.scale.z = size_m
-    return marker
-
-
-def _list(
-    kind: int, ns: str, body: Body, size_m: float, joints: NDArray, points: list[Point]
-) -> Marker:
-    """Return joints, or pairs of them, as one marker; what is not measured is paler."""
-    sure, unsure = _rgba(body.color, SURE), _rgba(body.color, UNSURE)
-    marker = _marker(kind, ns, body, size_m, sure)
-    marker.points = [points[j] for j in joints.tolist()]
-    measured = body.pose.state[joints] == MEASURED
-    if not measured.all():
-        marker.colors = [sure if yes else unsure for yes in measured.tolist()]
-    return marker
-
-
-def _hypotheses(body: Body, edges: NDArray) -> Marker:
-    color = _rgba(body.color, HYPOTHESIS_ALPHA)
-    marker = _marker(Marker.LINE_LIST, HYPOTHESES, body, HYPOTHESIS_WIDTH_M, color)
-    ends = body.pose.hypotheses[:, edges.ravel()].reshape(-1, 3)
-    marker.points = [Point(x=x, y=y, z=z) for x, y, z in ends.tolist()]
-    return marker
-
-
-def _label(body: Body, up: NDArray[np.float64]) -> Marker:
-    """Return the id above the highest joint."""
-    marker = _marker(Marker.TEXT_VIEW_FACING, LABEL, body, LABEL_SIZE_M, _rgba((1, 1, 1), SURE))
-    marker.text = body.track_id
-    known = body.pose.xyz[body.known]
-    x, y, z = (known[(known @ up).argmax()] + LABEL_ABOVE_M * up).tolist()
-    marker.pose.position = Point(x=x, y=y, z=z)
-    return marker
 
 
 def _rgba(color: Color, alpha: float) -> ColorRGBA:
