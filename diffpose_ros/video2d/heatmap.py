@@ -55,9 +55,7 @@ def _find(heat: Tensor) -> Tensor:
     rows, columns = heat.shape[2:]
     best = heat.flatten(2).argmax(dim=2)
     xy = torch.stack([best % columns, best // columns], dim=-1).to(heat)
-    lying = (
-        heat.mT.contiguous()
-    )  # a row times a matrix is much faster than a matrix times a column
+    lying = heat.mT.contiguous()  # rows times matrices are faster than matrices times columns
     last = torch.tensor([columns, rows]).to(heat) - 0.5
     for _ in range(MEAN_SHIFTS):
         shifted = _mean_shift(heat, lying, xy, SIGMA_SHARE * rows).clamp(min=-0.5)
