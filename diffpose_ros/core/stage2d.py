@@ -115,12 +115,12 @@ class Stage2D:
     @staticmethod
     def _stack(window: list[Frame | None], tracks: Sequence[Track]) -> tuple[Tensor, Tensor]:
         hole = torch.zeros_like(next(iter(tracks[0].features.values())))
-        features = torch.stack(
-            [
-                torch.stack([hole if f is None else track.features[f.stamp_ns] for f in window])
-                for track in tracks
-            ]
-        )  # (B, T, V, C, h, w)
+        slots = [
+            hole if frame is None else track.features[frame.stamp_ns]
+            for track in tracks
+            for frame in window
+        ]
+        features = torch.stack(slots).unflatten(0, (len(tracks), -1))  # (B, T, V, C, h, w)
         present = torch.tensor([frame is not None for frame in window])
         return features, present.expand(len(tracks), -1)
 
@@ -128,7 +128,8 @@ class Stage2D:
         self, crop: Crop, xy: np.ndarray, covariance: np.ndarray, score: np.ndarray
     ) -> Pose2D:
         weights = self._to_h36m
-        covariances = np.einsum('kj,jab->kab', weights**2, crop.covariance_to_image(covariance))
+        spread = crop.covariance_to_image(covariance).reshape(-1, 4)
+        covariances = (weights**2 @ spread).reshape(-1, 2, 2)
         # A joint derived from several is as sure as the least sure of them.
         least = np.where(weights > 0, score[None], 1.0).min(axis=1)
         told = (weights.sum(axis=1) > 0) & (least >= UNKNOWN)

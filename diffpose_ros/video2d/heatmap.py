@@ -52,37 +52,42 @@ def project(heat: Tensor) -> Tensor:
 
 def _find(heat: Tensor) -> Tensor:
     """Return where the joints are (B, J, 2), heatmap pixels."""
+    rows, columns = heat.shape[2:]
     best = heat.flatten(2).argmax(dim=2)
-    columns = heat.shape[3]
     xy = torch.stack([best % columns, best // columns], dim=-1).to(heat)
+    lying = heat.mT.contiguous()  # rows times matrices are faster than matrices times columns
+    last = torch.tensor([columns, rows]).to(heat) - 0.5
     for _ in range(MEAN_SHIFTS):
-        xy = _mean_shift(heat, xy, SIGMA_SHARE * heat.shape[2])
+        shifted = _mean_shift(heat, lying, xy, SIGMA_SHARE * rows).clamp(min=-0.5)
+        xy = torch.minimum(shifted, last)
     return xy
 
 
 def _bell(center: Tensor, count: int, sigma: float) -> Tensor:
     grid = torch.arange(count, device=center.device, dtype=center.dtype)
-    return torch.exp(-((grid - center[..., None]) ** 2) / (2 * sigma**2))
+    return torch.exp((grid - center[..., None]).square() * (-0.5 / sigma**2))
 
 
-def _mean_shift(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
+def _mean_shift(heat: Tensor, lying: Tensor, xy: Tensor, sigma: float) -> Tensor:
     # Compares the mean under a window with the mean that a joint at xy would have there (which
     # is not xy near the border); a Gaussian moves it half as far as it moves: hence twice.
-    rows, columns = heat.shape[2:]
-    along_x = _bell(xy[..., 0], columns, sigma)
-    along_y = _bell(xy[..., 1], rows, sigma)
+    along_x = _bell(xy[..., 0], heat.shape[3], sigma)
+    along_y = _bell(xy[..., 1], heat.shape[2], sigma)
     window_x = (along_y[:, :, None] @ heat)[:, :, 0] * along_x  # (B, J, columns)
-    window_y = (heat @ along_x[..., None])[..., 0] * along_y  # (B, J, rows)
-    x = xy[..., 0] + 2 * (_mean(window_x) - _mean(along_x**2))
-    y = xy[..., 1] + 2 * (_mean(window_y) - _mean(along_y**2))
-    shifted = torch.stack([x.clamp(-0.5, columns - 0.5), y.clamp(-0.5, rows - 0.5)], dim=-1)
-    return torch.where(window_x.sum(dim=2, keepdim=True) < EMPTY, xy, shifted)
+    window_y = (along_x[:, :, None] @ lying)[:, :, 0] * along_y  # (B, J, rows)
+    mass, x, expected_x = _means(window_x, along_x)
+    _, y, expected_y = _means(window_y, along_y)
+    shift = 2 * torch.stack([x - expected_x, y - expected_y], dim=-1)
+    return torch.where(mass[..., None] < EMPTY, xy, xy + shift)
 
 
-def _mean(weight: Tensor) -> Tensor:
-    """Return the mean position (B, J) along the last axis of weight (B, J, n)."""
-    grid = torch.arange(weight.shape[-1], device=weight.device, dtype=weight.dtype)
-    return weight @ grid / weight.sum(dim=-1).clamp(min=EMPTY)
+def _means(window: Tensor, bell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sum of window, its mean position and that of bell squared, (B, J) each."""
+    grid = torch.arange(bell.shape[-1], device=bell.device, dtype=bell.dtype)
+    weights = torch.stack([window, bell.square()])
+    sums, moments = (weights @ torch.stack([torch.ones_like(grid), grid], dim=1)).unbind(-1)
+    seen, expected = moments / sums.clamp(min=EMPTY)
+    return sums[0], seen, expected
 
 
 def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
@@ -94,7 +99,7 @@ def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
     dy = torch.arange(rows).to(heat) - xy[..., 1:]
     xx = (mass.sum(dim=2) * dx**2).sum(dim=2) / total
     yy = (mass.sum(dim=3) * dy**2).sum(dim=2) / total
-    cross = ((mass @ dx[..., None])[..., 0] * dy).sum(dim=2) / total
+    cross = ((dy[:, :, None] @ mass)[:, :, 0] * dx).sum(dim=2) / total
     moments = torch.stack([torch.stack([xx, cross], -1), torch.stack([cross, yy], -1)], -1)
     least = 0.25 * torch.eye(2).to(heat)  # half a heatmap pixel: the floor of what can be read
     return _positive(moments - sigma**2 * torch.eye(2).to(heat), least)
