@@ -16,7 +16,7 @@ from diffpose_ros.core.people import (
     TrackState,
 )
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.evaluate.benchmark_lift3d import median_ms
+from diffpose_ros.evaluate.cost import median_ms
 from diffpose_ros.msg import SkeletonArray
 from diffpose_ros.ros.convert import skeleton_array
 from diffpose_ros.ros.markers import MarkerBoard

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.share import find_shared
-from diffpose_ros.evaluate.benchmark_lift3d import median_ms
+from diffpose_ros.evaluate.cost import median_ms
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
