@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
+MAX_SHIFT = 0.05  # heights by which a crop may be off its person and still be kept
+MAX_GROWTH = 0.1  # and the same for its size, as a logarithm
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -50,6 +53,11 @@ class Crop:
         return np.asarray(cv2.resize(inside, self.size, interpolation=method), np.uint8)
 
     @property
+    def centre(self) -> NDArray[np.float64]:
+        """Middle of the rectangle, pixels of the image."""
+        return np.array([self.left + (self.width - 1) / 2, self.top + (self.height - 1) / 2])
+
+    @property
     def scale(self) -> NDArray[np.float64]:
         """Image pixels per crop pixel, along x and y."""
         return np.array([self.width, self.height]) / np.array(self.size)
@@ -66,14 +74,9 @@ class Crop:
         """Turn covariances (..., 2, 2) in crop pixels squared into image pixels squared."""
         return covariance * self.scale[:, None] * self.scale[None, :]
 
-    def suits(self, box: Box, enlarge: float = 1.25, slack: float = 0.2) -> bool:
-        """Say whether the crop still shows the box well: all inside, and not too small."""
-        left, top, right, bottom = box.corners
-        inside = (
-            left >= self.left
-            and top >= self.top
-            and right <= self.left + self.width
-            and bottom <= self.top + self.height
-        )
-        ideal = Crop.around(box, self.size, enlarge)
-        return bool(inside) and abs(math.log(self.height / ideal.height)) < slack
+    def suits(self, box: Box) -> bool:
+        """Say whether the crop still shows the box, whole, nearly as a new one would."""
+        ideal = Crop.around(box, self.size)
+        moved = np.abs(self.centre - ideal.centre).max() / ideal.height
+        grown = abs(math.log(self.height / ideal.height))
+        return bool(moved < MAX_SHIFT and grown < MAX_GROWTH)
