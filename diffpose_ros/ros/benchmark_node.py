@@ -11,7 +11,6 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, ExitStack
 from itertools import islice
-import json
 import os
 from pathlib import Path
 import sys
@@ -23,15 +22,18 @@ from unittest.mock import patch
 
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.share import find_shared
+from diffpose_ros.evaluate import compare
 from diffpose_ros.evaluate.cost import median_ms
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
+from diffpose_ros.offline.recording import NODE
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.benchmark_crowd import message_costs
 from diffpose_ros.ros.convert import rgb_image
-from diffpose_ros.ros.node import DiffposeNode, NAME
+from diffpose_ros.ros.diagnostics import connections
+from diffpose_ros.ros.node import DiffposeNode
 from diffpose_ros.ros.player import Player
 from diffpose_ros.ros.processes import Child, own_graph
 from diffpose_ros.ros.timing import Timing
@@ -99,7 +101,8 @@ class Viewer(Player):
         super().__init__(None if path is None else read_camera(path, video.width, video.height))
         self._timing = FrameTiming()
         self._answered = Event()
-        self.create_subscription(FrameTiming, _of_node(topics.TIMING), self._note, 10)
+        timing = topics.TIMING.replace('~', NODE)
+        self.create_subscription(FrameTiming, timing, self._note, 10)
 
     def ask(self, pixels: np.ndarray) -> FrameTiming:
         """Return where the time of an image (H, W, 3) went; TimeoutError without an answer."""
@@ -111,8 +114,8 @@ class Viewer(Player):
 
     def is_watched(self) -> bool:
         """Say whether the node listens, and somebody else to what it says."""
-        heard = (self.count_subscribers(_of_node(t)) for t in (topics.SKELETONS, topics.MARKERS))
-        return self.listeners() > 1 and all(heard)
+        connected = connections(topics.SKELETONS, topics.MARKERS)
+        return self.listeners() > 1 and self.counted.issuperset(connected)
 
     def _note(self, timing: FrameTiming) -> None:
         self._timing = timing
@@ -219,7 +222,7 @@ def table(result: dict[str, Any]) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose benchmark node`."""
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    compare.add_arguments(parser)
     parser.add_argument('--video', type=Path, help='default: the packaged clip, one person')
     parser.add_argument('--frames', type=int, default=100, help='images that count')
     parser.add_argument('--people', type=int, default=10, help='people in the messages')
@@ -249,11 +252,6 @@ def run(args: argparse.Namespace) -> int:
             }
         finally:
             rclpy.try_shutdown()
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=2) + '\n')
     sys.stdout.write(table(result))
+    compare.conclude(result, args)
     return 0
-
-
-def _of_node(topic: str) -> str:
-    return topic.replace('~', NAME)
