@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 import re
-import tarfile
 
 import cv2
 from diffpose_ros.core.skeleton import POSETRACK_15, Skeleton
 from diffpose_ros.evaluate.pck import countable
+from diffpose_ros.train import teacher
 import numpy as np
 from numpy.typing import NDArray
 
@@ -107,13 +107,8 @@ def read_labels(
 
 def read_pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and RGB pixels of each picture in a tar."""
-    with tarfile.open(images) as archive:
-        for member in archive:
-            stream = archive.extractfile(member)
-            if stream is not None:
-                data = np.frombuffer(stream.read(), np.uint8)
-                picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
-                yield Path(member.name).name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    for name, picture in teacher.pictures(images):
+        yield name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def bounded(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
