@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.files import write_atomically
+from diffpose_ros.core.files import write_atomically, write_json
 from diffpose_ros.core.share import find_shared
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -122,7 +122,7 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path.with_suffix('.safetensors'), data)
-    write_atomically(path.with_suffix('.json'), (json.dumps(manifest, indent=2) + '\n').encode())
+    write_json(path.with_suffix('.json'), manifest)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import json
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -24,3 +26,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that nobody ever sees half of it."""
     with whole(path) as partial:
         partial.write_bytes(data)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document for people to read, whole or not at all."""
+    write_atomically(path, (json.dumps(document, indent=2) + '\n').encode())

@@ -9,14 +9,13 @@ found as wrong; distances are means over the people found.
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-import json
 from pathlib import Path
 import time
 from typing import Any
 
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
-from diffpose_ros.core.files import write_atomically
+from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import Frame, FrameResult, Person
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.skeleton import H36M_17
@@ -96,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     results = list(follow(pipeline, args.video, labels, args.centred))
     fps = len(results) / (time.perf_counter() - start)
     report = {**measure(results, labels), 'fps': fps}
-    write_atomically(args.out, (json.dumps(report, indent=2) + '\n').encode())
+    write_json(args.out, report)
     return 0
 
 

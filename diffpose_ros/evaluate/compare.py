@@ -7,7 +7,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from diffpose_ros.core.files import write_atomically
+from diffpose_ros.core.files import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def conclude(result: dict[str, Any], args: argparse.Namespace) -> None:
     """Write a result, and what became of the earlier one; ValueError when that is unreadable."""
     before = None if args.compare is None else read(args.compare)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(args.out, (json.dumps(result, indent=2) + '\n').encode())
+    write_json(args.out, result)
     if before is not None:
         sys.stdout.write(ratios(before, result) + '\n')
 

@@ -9,14 +9,13 @@ the others count as wrong, so the true precision is higher than the figure.
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-import json
 from pathlib import Path
 import time
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
-from diffpose_ros.core.files import write_atomically
+from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import Box
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames
@@ -70,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
     outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
     report = {'model': checkpoint.model_id, **measure(outcomes)}
-    write_atomically(args.out, (json.dumps(report, indent=2) + '\n').encode())
+    write_json(args.out, report)
     return 0
 
 

@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-import json
 from pathlib import Path
 import time
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.crop import Crop
+from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
 from diffpose_ros.train.labelled import FOLDS, People, read_people, TEST, VALIDATION
@@ -136,5 +136,5 @@ def run(args: argparse.Namespace) -> int:
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=2) + '\n')
+    write_json(args.out, result)
     return 0

@@ -9,14 +9,13 @@ F frames, T slots, J joints of H36M_17
 import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-import json
 import logging
 from pathlib import Path
 import time
 from typing import Any, NamedTuple
 
 from diffpose_ros.core.checkpoint import load_checkpoint
-from diffpose_ros.core.files import write_atomically
+from diffpose_ros.core.files import write_json
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.lift3d.lifter import Lifter, PoseLifter, Window
@@ -187,5 +186,5 @@ def report(
         plot_settings(args.plot, rows, curves)
     result = {**rows[0], **more, 'start': args.start, 'centred': args.centred, 'settings': rows}
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(args.out, (json.dumps(result, indent=2) + '\n').encode())
+    write_json(args.out, result)
     log.info('%s', rows)

@@ -3,12 +3,11 @@
 import argparse
 from collections.abc import Iterable
 from dataclasses import replace
-import json
 import logging
 from pathlib import Path, PurePath
 from typing import Any
 
-from diffpose_ros.core.files import write_atomically
+from diffpose_ros.core.files import write_json
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.evaluate.posetrack_ap import average_precision, table
 from diffpose_ros.train.formats.files import read_labels
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and write the figures."""
     args.out.parent.mkdir(parents=True, exist_ok=True)
     report = evaluate(args.ground_truth, args.predictions)
-    write_atomically(args.out, (json.dumps(report, indent=2) + '\n').encode())
+    write_json(args.out, report)
     return 0
 
 

@@ -2,11 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-import json
-from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.files import write_atomically
 from diffpose_ros.offline.recording import RecordedFrame, Recording, STAGES
 import numpy as np
 
@@ -53,11 +50,6 @@ def percentiles(values: Sequence[float]) -> dict[str, float | None]:
         return {'p50': None, 'p95': None}
     p50, p95 = np.percentile(finite, [50, 95])
     return {'p50': _round(p50), 'p95': _round(p95)}
-
-
-def write_json(path: Path, summary: dict[str, Any]) -> None:
-    """Write the numbers; the file appears whole or not at all."""
-    write_atomically(path, (json.dumps(summary, indent=2) + '\n').encode())
 
 
 def table(summary: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG
+from diffpose_ros.core.files import write_json
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.bag import BagWriter
@@ -31,7 +32,7 @@ from diffpose_ros.offline.recording import (
     TIMING_TOPIC,
     to_ns,
 )
-from diffpose_ros.offline.summary import summarise, table, write_json
+from diffpose_ros.offline.summary import summarise, table
 from diffpose_ros.offline.video import VideoReader, VideoWriter
 from diffpose_ros.ros.diagnostics import connections
 from diffpose_ros.ros.player import positive

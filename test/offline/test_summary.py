@@ -3,9 +3,10 @@
 from dataclasses import replace
 import json
 
+from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import FrameResult, InferenceInfo
 from diffpose_ros.offline.recording import RecordedFrame, Recording, STAGES
-from diffpose_ros.offline.summary import percentiles, summarise, table, write_json
+from diffpose_ros.offline.summary import percentiles, summarise, table
 import numpy as np
 import pytest
 
