@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 WINDOWS_FROM = 0.6  # share of the run after which windows of several frames join
-WINDOW_SHARE = 0.2  # of the batches from then on
+WINDOW_SHARE = 0.4  # of the batches from then on
 WINDOW_FRAMES = 3  # a batch of windows holds this many times fewer people
 LOG_EVERY = 25
 VALIDATED = 192  # people whose PCK the log shows

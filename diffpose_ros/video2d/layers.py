@@ -54,19 +54,36 @@ class EncoderLayer(nn.Module):
 
 
 class GridPosition(nn.Module):
-    """Learnable embedding of every cell of a grid; resized where the grid at hand differs."""
+    """
+    Learnable embedding of every cell of a grid; resized where the grid at hand differs.
+
+    Weights of another grid are resized when they are loaded, so that a training may start from
+    a checkpoint for smaller crops.
+    """
 
     def __init__(self, dim: int, grid: tuple[int, int]) -> None:
         super().__init__()
         self.weight = nn.Parameter(0.02 * torch.randn(1, dim, *grid))
+        self.register_load_state_dict_pre_hook(self._fit_to_grid)
 
     def forward(self, rows: int, columns: int) -> Tensor:
         """Return (1, dim, rows, columns)."""
-        if self.weight.shape[2:] == (rows, columns):
-            return self.weight
-        return functional.interpolate(
-            self.weight, (rows, columns), mode='bilinear', align_corners=False
-        )
+        return resize(self.weight, rows, columns)
+
+    def _fit_to_grid(
+        self, _module: nn.Module, tensors: dict[str, Tensor], prefix: str, *_unused: object
+    ) -> None:
+        name = prefix + 'weight'
+        if name in tensors and tensors[name].ndim == 4:
+            rows, columns = self.weight.shape[2:]
+            tensors[name] = resize(tensors[name], rows, columns)
+
+
+def resize(maps: Tensor, rows: int, columns: int) -> Tensor:
+    """Return maps (B, C, h, w) as (B, C, rows, columns)."""
+    if maps.shape[2:] == (rows, columns):
+        return maps
+    return functional.interpolate(maps, (rows, columns), mode='bilinear', align_corners=False)
 
 
 def to_tokens(x: Tensor) -> Tensor:
