@@ -14,7 +14,12 @@ import math
 from pathlib import Path
 import time
 
-from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.core.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+)
 from diffpose_ros.diffusion.mixture import fit_mixture
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.lift3d.observation import observe
@@ -188,6 +193,11 @@ class Trainer:
         random = {'random': self.random.get_state()}
         write_state(self.out / STATE, tensors | random, told)
 
+    def start_from(self, checkpoint: Checkpoint) -> None:
+        """Take weights over; raise ValueError when they do not fit the networks."""
+        restore(self.model, checkpoint)
+        restore(self.ema, checkpoint)
+
     def resume(self) -> None:
         """Continue from the last save."""
         tensors, told = read_state(self.out / STATE)
@@ -231,6 +241,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder for log and weights')
     parser.add_argument('--minutes', type=float, default=default.minutes)
     parser.add_argument('--batch', type=int, default=default.batch)
+    parser.add_argument('--start-from', help='checkpoint whose weights to start from')
     parser.add_argument('--seed', type=int, default=default.seed)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
@@ -259,6 +270,8 @@ def run(args: argparse.Namespace) -> int:
     )
     sizes = replace(SIZES, components=args.components, context_told=not args.without_context)
     trainer = Trainer(config, args.data, args.out, torch.device(args.device), sizes, rank)
+    if args.start_from:
+        trainer.start_from(load_checkpoint(args.start_from, 'lift3d'))
     if args.resume and (args.out / STATE).is_file():
         trainer.resume()
     trainer.run()

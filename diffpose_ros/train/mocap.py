@@ -162,11 +162,13 @@ def _chance(share: float, B: int, random: torch.Generator) -> Tensor:
 # Factors on the bones of the captured skeletons, lowest and highest; these place hips, shoulders
 # and head by conventions of their own. Limbs vary by anthropometry instead (a deviation of 6 %).
 CONVENTION = {
-    'spine': (0.92, 1.3),
-    'r_hip': (0.75, 1.5),
-    'l_hip': (0.75, 1.5),
-    'l_shoulder': (0.65, 1.2),
-    'r_shoulder': (0.65, 1.2),
+    'spine': (0.85, 1.3),
+    'r_hip': (0.6, 1.5),
+    'l_hip': (0.6, 1.5),
+    'l_shoulder': (0.5, 1.2),
+    'r_shoulder': (0.5, 1.2),
+    'l_elbow': (0.85, 1.1),
+    'r_elbow': (0.85, 1.1),
     'nose': (0.55, 1.1),
     'head_top': (0.7, 1.25),
     'l_wrist': (0.95, 1.3),

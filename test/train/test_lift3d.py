@@ -67,6 +67,15 @@ def test_a_run_saves_resumes_and_exports(trainer, data):
     assert torch.equal(checkpoint.tensors['mu'], trainer.model.mu)
 
 
+def test_a_run_starts_from_the_weights_of_a_checkpoint(trainer, data):
+    trainer.train_step()
+    trainer.export({})
+    other = lift3d.Trainer(replace(trainer.config, seed=5), data, data, torch.device('cpu'))
+    other.start_from(load_checkpoint(str(data / 'lift3d.safetensors'), 'lift3d'))
+    wanted, started = trainer.ema.state_dict(), other.model.state_dict()
+    assert all(torch.equal(started[name], wanted[name]) for name in wanted)
+
+
 def test_ablations_are_trained_like_the_model_and_say_what_they_lack(trainer, data):
     sizes = replace(lift3d.SIZES, components=1, context_told=False)
     ablated = lift3d.Trainer(trainer.config, data, data, torch.device('cpu'), sizes)

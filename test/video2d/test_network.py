@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 from diffpose_ros.video2d.backbone import COMPACT, VIT_B16
 from diffpose_ros.video2d.layers import fold_batch_norms
@@ -63,3 +64,15 @@ def test_the_vit_of_the_paper_can_be_chosen():
         heat = network(network.noise_like(F), F, torch.tensor([999]))
     assert features.shape == (1, 768, 3, 2)
     assert heat.shape == (1, 15, 12, 8)
+
+
+def test_weights_for_small_crops_start_a_network_for_larger_ones(small_network, small_config):
+    columns, rows = small_config.crop_size
+    larger = PoseNetwork(replace(small_config, crop_size=(2 * columns, 2 * rows))).eval()
+    larger.load_state_dict(small_network.state_dict())
+    assert larger.strl.space.weight.shape[2:] == (2 * rows // 16, 2 * columns // 16)
+
+    F, t = torch.randn(1, 16, 2 * rows // 16, 2 * columns // 16), torch.tensor([500])
+    x_t = small_network.noise_like(F)
+    # The small network resizes its grids whenever a picture is of another size.
+    assert torch.allclose(larger(x_t, F, t), small_network(x_t, F, t), atol=1e-5)
