@@ -89,8 +89,8 @@ class InferenceConfig(Checked):
     steps: int = setting(1, 'denoising steps of the 2D model', low=1, high=100, dynamic=True)
     ensembles: int = setting(
         2,
-        'sets of noise whose 2D estimates are combined; every second one looks at the mirrored '
-        'crop, so 2 is what pays most',
+        'sets of noise whose 2D estimates are combined; the second looks at the crop mirrored and '
+        'enlarged, which pays most; the third and fourth have views of their own too',
         low=1,
         high=32,
         dynamic=True,

@@ -11,6 +11,7 @@ from diffpose_ros.video2d.decoder import take_turns
 from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE, project
 from diffpose_ros.video2d.layers import fold_batch_norms, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.views import VIEWS
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -39,8 +40,8 @@ class VideoEstimator:
     Runs the network: STRL once per window, the pose decoder once per step and set of noise.
 
     The sets of noise are drawn once from the seed and serve every person and frame, so results
-    neither flicker nor depend on the order of the batch. Every second set looks at the mirrored
-    crop: what the network sees there differs more from its first estimate than noise makes it.
+    neither flicker nor depend on the order of the batch. They look in turn at views of the crop:
+    what the network sees there differs more from its first estimate than noise makes it.
     """
 
     def __init__(
@@ -78,8 +79,8 @@ class VideoEstimator:
 
     @staticmethod
     def views(ensembles: int) -> int:
-        """Return how many views V of a crop so many sets need: the crop, its mirror image."""
-        return min(ensembles, 2)
+        """Return how many views V of a crop so many sets look at."""
+        return min(ensembles, len(VIEWS))
 
     @torch.inference_mode()
     def features(self, crops: NDArray[np.uint8], views: int) -> Tensor:
@@ -91,7 +92,7 @@ class VideoEstimator:
                 'cut them with Crop at crop_size'
             )
         pictures = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()
-        shown = torch.cat([pictures, pictures.flip(3)][:views])
+        shown = torch.cat([view.show(pictures) for view in VIEWS[:views]])
         return self._network.features(shown).unflatten(0, (views, -1)).transpose(0, 1)
 
     @torch.inference_mode()
@@ -137,6 +138,5 @@ class VideoEstimator:
         *earlier, (t, _) = network.schedule.steps(steps)
         x_t = sample(denoise, x_T, network.schedule, earlier)
         heat = answer(x_t, t).unflatten(0, (ensembles, len(present)))
-        if views == 2:
-            heat[1::2] = heat[1::2].flip(4)[:, :, self.skeleton.mirror]
-        return heat.mean(dim=0)
+        of_crop = [VIEWS[n % views].back(one, self.skeleton) for n, one in enumerate(heat)]
+        return torch.stack(of_crop).mean(dim=0)

@@ -1,0 +1,42 @@
+"""Views of a crop: the sets of noise look at them in turn, so that their errors differ more."""
+
+from dataclasses import dataclass
+
+from diffpose_ros.core.skeleton import Skeleton
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class View:
+    """The crop, mirrored or not, enlarged about its middle by zoom (at least 1)."""
+
+    mirrored: bool
+    zoom: float
+
+    def show(self, pictures: Tensor) -> Tensor:
+        """Return what the network sees of pictures (B, 3, h, w), the same shape."""
+        seen = enlarge(pictures, self.zoom)
+        return seen.flip(3) if self.mirrored else seen
+
+    def back(self, heat: Tensor, skeleton: Skeleton) -> Tensor:
+        """Return heatmaps (B, J, h, w) of the view as those of the crop, 0 beyond the view."""
+        if self.mirrored:
+            heat = heat.flip(3)[:, skeleton.mirror]
+        return enlarge(heat, 1 / self.zoom)
+
+
+ZOOM = 1.15  # cuts away most of the margin that Crop leaves around a person
+VIEWS = (View(False, 1), View(True, ZOOM), View(False, ZOOM), View(True, 1))
+
+
+def enlarge(maps: Tensor, zoom: float) -> Tensor:
+    """Return maps (B, C, h, w) enlarged about their middle, 0 where that shows what is beyond."""
+    if zoom == 1:
+        return maps
+    matrix = torch.eye(2, 3, device=maps.device, dtype=maps.dtype) / zoom
+    grid = functional.affine_grid(
+        matrix.expand(len(maps), 2, 3), list(maps.shape), align_corners=False
+    )
+    return functional.grid_sample(maps, grid, align_corners=False)
