@@ -10,9 +10,8 @@ from diffpose_ros.offline.options import output
 from diffpose_ros.offline.recording import read_recording, Recording, to_ns
 from diffpose_ros.offline.report import write_report
 from diffpose_ros.offline.rerun_log import rerun_sdk, write_rerun
-from diffpose_ros.ros.bag_job import choose, IMAGES
+from diffpose_ros.ros.bag_job import choose, IMAGES, read
 from diffpose_ros.ros.images import to_rgb
-from rclpy.serialization import deserialize_message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +55,7 @@ def moments(bag: Path, topic: str, recording: Recording) -> Iterator[Moment]:
     with open_bag(bag) as reader:
         chosen = [c for c in reader.connections if c.topic == topic]
         for connection, _, cdr in reader.messages(chosen):
-            msg = deserialize_message(cdr, IMAGES[connection.msgtype])
+            msg = read(cdr, IMAGES[connection.msgtype])
             stamp_ns = to_ns(msg.header.stamp)
             if stamp_ns in answered:
                 yield (stamp_ns - start_ns) / 1e9, to_rgb(msg), answered.pop(stamp_ns)
