@@ -76,23 +76,14 @@ def refine(
     if not np.isfinite(placed.root).all() or known.sum() < 2:
         return None
     joints = np.array(TORSO)[known]
-    behind = behind_surface(relative, rays)[known]
-    joint_z, relative_z = surface[joints] + behind, relative[joints, 2]
+    joint_z = surface[joints] + behind_surface(relative, rays)[known]
     sensor = (NOISE * surface[joints]) ** 2 + SURFACE_DEVIATION_M**2
     variance = sensor + relative_covariance[joints, 2, 2]
-    agree = largest_agreement(
-        joint_z - relative_z, variance, float(placed.root[2]), float(placed.covariance[2, 2])
-    )
+    expected = float(placed.root[2]), float(placed.covariance[2, 2])
+    agree = largest_agreement(joint_z - relative[joints, 2], variance, *expected)
     if agree is None:
         return None
-    weight = agree / variance
-    total = weight.sum()
-    return _update(
-        placed,
-        float(weight @ relative_z / total),
-        float(weight @ joint_z / total),
-        1 / total + SURFACE_DEVIATION_M**2,  # the joints share a part of this error
-    )
+    return _correct(placed, relative[joints, 2], joint_z, agree / variance)
 
 
 def behind_surface(relative: Floats, rays: Floats) -> NDArray[np.float64]:
@@ -134,6 +125,17 @@ def largest_agreement(
     score = others - (distance - expected) ** 2 / (2 * (expected_variance + variance))
     best = int(score.argmax())
     return np.asarray(odds[best] > 1) if score[best] > 0 else None
+
+
+def _correct(placed: Placement, relative_z: Floats, z: Floats, weight: Floats) -> Placement:
+    """Take in the weighted mean of the distances (n,) of joints, from the hip and the camera."""
+    total = weight.sum()
+    return _update(
+        placed,
+        float(weight @ relative_z / total),
+        float(weight @ z / total),
+        1 / total + SURFACE_DEVIATION_M**2,  # the joints share a part of this error
+    )
 
 
 def _update(placed: Placement, relative_z: float, z: float, variance: float) -> Placement:

@@ -65,24 +65,58 @@ def place(
     seen = (score > 0) & np.isfinite(rays).all(axis=1)
     if seen.sum() < 2:
         return Placement(np.full(3, np.nan), np.full((3, 3), np.nan))
-    pose, ray, weight = relative[seen], rays[seen], score[seen]
-    sight = _directions(ray)
-    A = -sight  # (n, 2, 3): the unknown's part of u z - x = 0
-    b = (sight @ pose[..., None])[..., 0]
-    body = sight @ relative_covariance[seen] @ sight.transpose(0, 2, 1)  # of both equations
-    picture = ray_covariance[seen] + RAY_FLOOR**2 * np.eye(2)  # the same, at a depth of 1 m
-    nearest = float(pose[:, 2].min())
-    root = _first_guess(pose, ray, weight)
+    equations = _Equations.of(
+        relative[seen], relative_covariance[seen], rays[seen], ray_covariance[seen]
+    )
+    root = _first_guess(relative[seen], rays[seen], score[seen])
     for _ in range(ROUNDS):
-        depth = np.maximum(pose[:, 2] + root[2], NEAREST_M)
-        information = np.linalg.inv(picture * depth[:, None, None] ** 2 + body)  # (n, 2, 2)
-        trust = weight * _huber(b - A @ root, information)
-        weighted = (trust[:, None, None] * information @ A).reshape(-1, 3)
-        normal = np.dot(A.reshape(-1, 3).T, weighted)
-        root = np.linalg.solve(normal, np.dot(b.ravel(), weighted))
-        root[2] = max(root[2], NEAREST_M - nearest)
+        root, information = equations.solve(root, score[seen])
     size = SIZE_DEVIATION**2 * np.outer(root, root)
-    return Placement(root, np.linalg.inv(normal) + size)
+    return Placement(root, np.linalg.inv(information) + size)
+
+
+@dataclass(frozen=True)
+class _Equations:
+    """
+    Two equations A t = b for each of n joints that are seen, t being the root.
+
+    A        (n, 2, 3)
+    b        (n, 2)     metres, as are the errors
+    body     (n, 2, 2)  covariance of the errors that comes from the relative pose
+    picture  (n, 2, 2)  and of those that come from the ray, at a depth of 1 m
+    z        (n,)       of the relative pose
+    """
+
+    A: Floats
+    b: Floats
+    body: Floats
+    picture: Floats
+    z: Floats
+
+    @classmethod
+    def of(
+        cls, pose: Floats, pose_covariance: Floats, ray: Floats, ray_covariance: Floats
+    ) -> '_Equations':
+        """Set them up, from arguments like those of place."""
+        sight = _directions(ray)
+        return cls(
+            -sight,
+            (sight @ pose[..., None])[..., 0],
+            sight @ pose_covariance @ sight.transpose(0, 2, 1),
+            ray_covariance + RAY_FLOOR**2 * np.eye(2),
+            pose[:, 2],
+        )
+
+    def solve(self, root: Floats, score: Floats) -> tuple[Floats, Floats]:
+        """Return a better root (3,) than the given one, and the information (3, 3) about it."""
+        depth = np.maximum(self.z + root[2], NEAREST_M)
+        information = np.linalg.inv(self.picture * depth[:, None, None] ** 2 + self.body)
+        trust = score * _huber(self.b - self.A @ root, information)
+        weighted = (trust[:, None, None] * information @ self.A).reshape(-1, 3)
+        normal = np.dot(self.A.reshape(-1, 3).T, weighted)
+        better = np.linalg.solve(normal, np.dot(self.b.ravel(), weighted))
+        better[2] = max(better[2], NEAREST_M - self.z.min())
+        return better, normal
 
 
 def _directions(ray: Floats) -> Floats:

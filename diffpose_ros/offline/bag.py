@@ -1,7 +1,7 @@
 """Bags: rosbag2's MCAP written and read without a ROS installation."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 import shutil
@@ -18,7 +18,7 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 from rosbags.typesys.store import Typestore
 
@@ -97,15 +97,45 @@ class BagWriter:
             shutil.rmtree(self._partial, ignore_errors=True)
 
 
+class BagReader(Reader):
+    """A bag that is open; ValueError where it is damaged."""
+
+    def messages(
+        self,
+        connections: Collection[Connection] = (),
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> Generator[tuple[Connection, int, bytes], None, None]:
+        """Yield topic, time of reception in ns and serialised message, as they were received."""
+        with refusing(self.path):
+            for connection, time_ns, cdr in super().messages(connections, start, stop):
+                timed = isinstance(time_ns, int) and 0 <= time_ns < 2**63
+                if not timed or not isinstance(cdr, bytes):  # SQLite keeps anything anywhere
+                    raise ValueError(f'a message at {time_ns!r} ns is none')
+                yield connection, time_ns, cdr
+
+
 @contextmanager
-def open_bag(path: Path) -> Iterator[Reader]:
+def open_bag(path: Path) -> Iterator[BagReader]:
     """Open a bag: .mcap, .db3 or the folder of either; ValueError when it is none."""
+    with refusing(path):
+        bag = BagReader(path)
+        bag.open()
+    with closing(bag):
+        yield bag
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Tell whatever reading a bag stumbles over as ValueError: the bytes are a stranger's."""
     try:
-        with Reader(path) as bag:
-            yield bag
-    except ReaderError as error:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
         raise ValueError(
-            f'{path} is no readable bag ({error}); give an .mcap or .db3 file, or their folder'
+            f'{path} is no readable bag, or damaged ({type(error).__name__}: {error}); give an '
+            '.mcap or .db3 file, or their folder'
         ) from error
 
 
@@ -119,7 +149,8 @@ def read_bag(path: Path, topics: set[str]) -> Iterator[tuple[str, int, Any]]:
     with open_bag(path) as bag:
         for connection, received_ns, cdr in bag.messages():
             if connection.topic in topics:
-                message = message_types().deserialize_cdr(cdr, connection.msgtype)
+                with refusing(path):
+                    message = message_types().deserialize_cdr(cdr, connection.msgtype)
                 yield connection.topic, received_ns, message
 
 

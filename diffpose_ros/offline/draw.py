@@ -12,6 +12,8 @@ from scipy.spatial.transform import Rotation
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
+# seconds from the first image, the image (H, W, 3) RGB, and who is in it
+Moment = tuple[float, Image, tuple[Person, ...]]
 
 SIDE_COLORS: dict[str, Color] = {'r_': (255, 122, 61), 'l_': (46, 170, 255), '': (247, 226, 107)}
 BOX_COLOR: Color = (235, 235, 235)

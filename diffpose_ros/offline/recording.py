@@ -67,6 +67,10 @@ def read_recording(path: Path) -> Recording:
         for stamp_ns, (received_ns, message) in sorted(skeletons.items())
     ]
     names = {message.skeleton_id for _, message in skeletons.values()} or {H36M_17.name}
+    if len(names) > 1 or not names <= SKELETONS.keys():
+        raise ValueError(
+            f'{path} holds skeletons {sorted(names)}; one of {sorted(SKELETONS)} is read'
+        )
     return Recording(tuple(frames), SKELETONS[names.pop()])
 
 

@@ -12,7 +12,7 @@ import cv2
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.people import Person, Pose3D
-from diffpose_ros.offline.draw import draw_overlay
+from diffpose_ros.offline.draw import draw_overlay, Moment
 from diffpose_ros.offline.plot3d import clarity, pose_covariance
 from diffpose_ros.offline.recording import RecordedFrame, Recording
 from diffpose_ros.offline.video import VideoWriter
@@ -24,16 +24,13 @@ MAX_IMAGES = 1800  # one minute at 30 Hz is some 10 MB
 FILM_WIDTH = 640
 UPPER = np.triu_indices(3)
 
-# time in seconds from the first image, pixels (H, W, 3) RGB, frame
-Shown = tuple[float, NDArray[np.uint8], RecordedFrame]
 
-
-def write_report(path: Path, recording: Recording, shown: Iterable[Shown] | None) -> None:
+def write_report(path: Path, recording: Recording, moments: Iterable[Moment] | None) -> None:
     """
     Write the report of the first MAX_IMAGES images of a recording.
 
-    shown   the images and what was found in them, None where the recording holds no images
-    raises  ValueError when the recording is empty
+    moments  the images and who is in them, None where the recording holds no images
+    raises   ValueError when the recording is empty
     """
     if not recording.frames:
         raise ValueError('the recording holds no skeletons; give what diffpose bag or demo wrote')
@@ -45,17 +42,17 @@ def write_report(path: Path, recording: Recording, shown: Iterable[Shown] | None
         'edges': recording.skeleton.edges,
         'best': max(range(len(frames)), key=lambda i: clarity(frames[i].result.people)),
         'frames': [_frame(frame, frames[0].result.stamp_ns) for frame in frames],
-        'video': None if shown is None else _film(shown, recording),
+        'video': None if moments is None else _film(moments, recording),
     }
     text = json.dumps(data, separators=(',', ':'), allow_nan=False).replace('<', '\\u003c')
     write_atomically(path, TEMPLATE.read_text().replace('__DATA__', text, 1).encode())
 
 
-def _film(shown: Iterable[Shown], recording: Recording) -> str | None:
+def _film(moments: Iterable[Moment], recording: Recording) -> str | None:
     """Return the overlay as a data URI; None when there is no image."""
     drawn = (
-        (time_s, _shrink(draw_overlay(image, frame.result.people, recording.skeleton)))
-        for time_s, image, frame in islice(shown, MAX_IMAGES)
+        (time_s, _shrink(draw_overlay(image, people, recording.skeleton)))
+        for time_s, image, people in islice(moments, MAX_IMAGES)
     )
     first = next(drawn, None)
     if first is None:

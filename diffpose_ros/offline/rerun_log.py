@@ -7,16 +7,13 @@ from typing import Any
 from diffpose_ros.core.files import whole
 from diffpose_ros.core.people import Person, Pose3D
 from diffpose_ros.core.skeleton import Skeleton
-from diffpose_ros.offline.draw import bone_side, side, SIDE_COLORS, SIGMAS, spheres
+from diffpose_ros.offline.draw import bone_side, Moment, side, SIDE_COLORS, SIGMAS, spheres
 from diffpose_ros.offline.plot3d import pose_covariance
 import numpy as np
 from numpy.typing import NDArray
 
 JPEG_QUALITY = 85
 TIMELINE = 'video'
-
-# time in seconds from the first image, pixels (H, W, 3) RGB, people
-Moment = tuple[float, NDArray[np.uint8], tuple[Person, ...]]
 
 
 def rerun_sdk() -> Any:

@@ -14,11 +14,11 @@ from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
-from diffpose_ros.offline.draw import draw_overlay
+from diffpose_ros.offline.draw import draw_overlay, Moment
 from diffpose_ros.offline.jobs import Job, MakePipeline
 from diffpose_ros.offline.options import add_settings, file_state, output, settings
 from diffpose_ros.offline.plot3d import clarity, write_summary
-from diffpose_ros.offline.rerun_log import Moment, rerun_sdk, write_rerun
+from diffpose_ros.offline.rerun_log import rerun_sdk, write_rerun
 from diffpose_ros.offline.results import write_csv, write_json
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.segments import Answer

@@ -15,7 +15,7 @@ from typing import Any
 
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.offline.bag import BagWriter, open_bag
+from diffpose_ros.offline.bag import BagReader, BagWriter, open_bag
 from diffpose_ros.offline.jobs import Job, MakePipeline
 from diffpose_ros.offline.options import add_settings, file_state, output, settings
 from diffpose_ros.offline.recording import to_ns
@@ -23,10 +23,8 @@ from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.segments import Answer
 from diffpose_ros.ros.bag_messages import Speaker, SPOKEN
 from diffpose_ros.ros.images import camera_from_info, to_rgb
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.serialization import deserialize_message
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -90,9 +88,9 @@ class BagRecording:
             chosen = [c for c in reader.connections if c.topic == self.topic]
             for connection, time_ns, cdr in reader.messages(chosen, start_ns, stop_ns):
                 try:
-                    msg = deserialize_message(cdr, IMAGES[connection.msgtype])
+                    msg = read(cdr, IMAGES[connection.msgtype])
                     image = to_rgb(msg)
-                except (ValueError, rclpy_implementation.RCLError) as error:
+                except ValueError as error:
                     log.warning('%s: image at %d ns: %s', self.bag, time_ns, error)
                     continue
                 size = (image.shape[1], image.shape[0])
@@ -112,17 +110,25 @@ class BagRecording:
                 if connection.topic == self.topic:
                     sequence += 1
                     if answer and answer.time_ns == time_ns:
-                        speaker.say(answer, deserialize_message(cdr, Header), sequence)
+                        speaker.say(answer, read(cdr, Header), sequence)
                         answer = next(following, None)
 
-    def _calibration(self, reader: Reader) -> CameraInfo | None:
+    def _calibration(self, reader: BagReader) -> CameraInfo | None:
         chosen = [c for c in reader.connections if c.topic == self.camera_info]
         first = next(reader.messages(chosen), None) if chosen else None
-        return first and deserialize_message(first[2], CameraInfo)
+        return first and read(first[2], CameraInfo)
+
+
+def read(cdr: bytes, kind: type) -> Any:
+    """Return a message; ValueError where the bytes are none of that kind."""
+    try:
+        return deserialize_message(cdr, kind)
+    except Exception as error:
+        raise ValueError(f'this is no {kind.__name__}, or damaged: {error}') from error
 
 
 def choose(
-    reader: Reader, topic: str | None, kinds: set[str], what: str, option: str
+    reader: BagReader, topic: str | None, kinds: set[str], what: str, option: str
 ) -> Connection:
     """Return the topic of that name or the only one of these types; ValueError lists them."""
     found = [c for c in reader.connections if c.msgtype in kinds and topic in (None, c.topic)]
@@ -133,7 +139,7 @@ def choose(
     raise ValueError(f'{reader.path} has {fault}; set {option} to one of {names}')
 
 
-def camera_info_beside(reader: Reader, topic: str) -> str | None:
+def camera_info_beside(reader: BagReader, topic: str) -> str | None:
     """Return the CameraInfo topic that belongs to an image topic by custom, if it is there."""
     camera = topic.removesuffix('/compressed').rpartition('/')[0]
     beside = f'{camera}/camera_info'

@@ -36,4 +36,5 @@ def depth_to_metres(msg: Image, size: tuple[int, int]) -> NDArray[np.float32]:
         )
     rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, :row]
     values = np.ascontiguousarray(rows).view(dtype)
-    return np.multiply(values, metres, dtype=np.float32)
+    with np.errstate(invalid='ignore'):  # any bits may stand where nothing was measured
+        return np.multiply(values, metres, dtype=np.float32)

@@ -6,6 +6,8 @@ from typing import Any
 
 from diffpose_ros.core.people import Box
 
+MAX_PX = 1e6  # farther from the image, or larger, is nobody
+
 
 def person_boxes(msg: Any, person_classes: Collection[str]) -> tuple[Box, ...]:
     """
@@ -24,7 +26,9 @@ def _box(detection: Any, person_classes: Collection[str]) -> Box | None:
         if not person_classes or result.hypothesis.class_id in person_classes
     ]
     box, center = detection.bbox, detection.bbox.center.position
-    numbers = (center.x, center.y, box.size_x, box.size_y)
-    if not scores or not all(map(math.isfinite, numbers)) or min(box.size_x, box.size_y) <= 0:
+    if not scores:
         return None
-    return Box(*numbers, max(scores))
+    numbers = (center.x, center.y, box.size_x, box.size_y, max(scores))
+    if not all(map(math.isfinite, numbers)) or min(box.size_x, box.size_y) <= 0:
+        return None
+    return Box(*numbers) if max(map(abs, numbers)) <= MAX_PX else None

@@ -29,14 +29,16 @@ Verdict = tuple[bytes, str]
 
 
 class Recent:
-    """Values with their times (monotonic, s); old ones are forgotten."""
+    """Values with their times (monotonic, s), those of the last seconds; one thread adds them."""
 
     def __init__(self) -> None:
-        self._values: deque[tuple[float, float]] = deque(maxlen=4096)
+        self._values: deque[tuple[float, float]] = deque()
 
     def add(self, value: float, now: float) -> None:
-        """Note a value."""
+        """Note a value, and forget the old ones."""
         self._values.append((now, value))
+        while now - self._values[0][0] > SPAN_S:
+            self._values.popleft()
 
     def values(self, now: float) -> list[float]:
         """Return the values of the last seconds."""

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diffpose_ros.offline.bag import open_bag
+from diffpose_ros.offline.draw import Moment
 from diffpose_ros.offline.options import output
 from diffpose_ros.offline.recording import read_recording, Recording, to_ns
-from diffpose_ros.offline.report import Shown, write_report
-from diffpose_ros.ros.bag_job import choose, IMAGES
+from diffpose_ros.offline.report import write_report
+from diffpose_ros.offline.rerun_log import rerun_sdk, write_rerun
+from diffpose_ros.ros.bag_job import choose, IMAGES, read
 from diffpose_ros.ros.images import to_rgb
-from rclpy.serialization import deserialize_message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,14 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('bag', type=Path, help='recording that holds skeletons')
     parser.add_argument('-o', '--out', type=Path, required=True, help='the .html file to write')
     parser.add_argument('--topic', help='of the images; default: the only one there is')
+    parser.add_argument(
+        '--rerun', action='store_true', help="also a recording for Rerun's viewer, as OUT.rrd"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the report; return the exit code."""
+    if args.rerun:
+        rerun_sdk()
     out = output(args.out, '.html', args.bag)
     recording = read_recording(args.bag)
     topic = image_topic(args.bag, args.topic)
-    write_report(out, recording, shown(args.bag, topic, recording) if topic else None)
+    if args.rerun:
+        if topic is None:
+            raise ValueError(f'{args.bag} holds no images, which --rerun needs; leave it out')
+        path = out.with_suffix('.rrd')
+        write_rerun(path, moments(args.bag, topic, recording), recording.skeleton)
+    write_report(out, recording, moments(args.bag, topic, recording) if topic else None)
     return 0
 
 
@@ -37,14 +48,14 @@ def image_topic(bag: Path, topic: str | None) -> str | None:
         return choose(reader, topic, set(IMAGES), 'image', '--topic').topic
 
 
-def shown(bag: Path, topic: str, recording: Recording) -> Iterator[Shown]:
-    """Yield seconds from the first frame, pixels and frame of every image with an answer."""
-    answered = {frame.result.stamp_ns: frame for frame in recording.frames}
+def moments(bag: Path, topic: str, recording: Recording) -> Iterator[Moment]:
+    """Yield every image with an answer; seconds count from the first answer."""
+    answered = {frame.result.stamp_ns: frame.result.people for frame in recording.frames}
     start_ns = min(answered, default=0)
     with open_bag(bag) as reader:
         chosen = [c for c in reader.connections if c.topic == topic]
         for connection, _, cdr in reader.messages(chosen):
-            msg = deserialize_message(cdr, IMAGES[connection.msgtype])
+            msg = read(cdr, IMAGES[connection.msgtype])
             stamp_ns = to_ns(msg.header.stamp)
             if stamp_ns in answered:
                 yield (stamp_ns - start_ns) / 1e9, to_rgb(msg), answered.pop(stamp_ns)

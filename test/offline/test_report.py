@@ -45,7 +45,7 @@ def recording(person, timing=True, count=20):
 
 def images(found):
     for i, frame in enumerate(found.frames):
-        yield i / 10, np.full((480, 640, 3), 90, np.uint8), frame
+        yield i / 10, np.full((480, 640, 3), 90, np.uint8), frame.result.people
 
 
 def page_data(path: Path) -> dict:

@@ -2,52 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from threading import Event
 
-from diffpose_ros.core.people import (
-    Box,
-    Frame,
-    FrameResult,
-    InferenceInfo,
-    JointState,
-    Person,
-    Pose2D,
-    Pose3D,
-    ScaleSource,
-    TrackState,
-)
+from diffpose_ros.core.people import Frame, FrameResult, InferenceInfo
 from diffpose_ros.core.skeleton import H36M_17
-import numpy as np
+from diffpose_ros.evaluate.made_up import somebody
 
 J = len(H36M_17.joints)
 H = 3
 
-
-def person(track_id: str = 'p1', seed: int = 0, calibrated: bool = True) -> Person:
-    """Return somebody with random joints, the same for the same seed; their left wrist is lost."""
-    rng = np.random.default_rng(seed)
-    xy = rng.uniform(50, 400, (J, 2))
-    xyz = rng.normal([seed, 0, 4], 0.5, (J, 3))
-    half = rng.normal(size=(J, 3, 3)) * 0.05
-    lost = H36M_17.index('l_wrist')
-    state = np.full(J, JointState.MEASURED, np.uint8)
-    state[lost], xyz[lost] = JointState.INVALID, np.nan
-    return Person(
-        track_id,
-        TrackState.CONFIRMED,
-        1.25,
-        Box.around(xy, 0.9),
-        Pose2D(xy, np.tile(np.diag([9.0, 4.0]), (J, 1, 1)), rng.uniform(0, 1, J)),
-        Pose3D(
-            xyz,
-            half @ half.transpose(0, 2, 1),
-            np.diag([0.01, 0.01, 0.2]),
-            xyz + rng.normal(0, 0.05, (H, J, 3)),
-            np.array([0.5, 0.3, 0.2]),
-            state,
-            ScaleSource.BODY_PRIOR if calibrated else ScaleSource.NONE,
-        ),
-    )
+person = partial(somebody, hypotheses=H, lost=('l_wrist',))
 
 
 class StandInPipeline:

@@ -1,6 +1,7 @@
 """/diagnostics: each level really fires and goes away again."""
 
 from dataclasses import replace
+import pickle
 import time
 
 from bystander import wait_for
@@ -95,6 +96,18 @@ def test_troubles_pass(health, monkeypatch):
     told = judge(health)
     assert (told['input'].level, told['inference'].level) == (OK, OK)
     assert values(told['input'])['last error'] == 'bad'
+
+
+def test_what_is_remembered_does_not_grow_with_the_time(monkeypatch):
+    def remembered(seconds):
+        health = Health(since=0.0)
+        for second in range(seconds):
+            monkeypatch.setattr(time, 'monotonic', lambda at=float(second): at)
+            health.received(5.0, 'camera')
+            health.processed(timing(20.0), result(), 0)
+        return len(pickle.dumps(health))
+
+    assert remembered(3000) < 1.1 * remembered(30)
 
 
 def test_no_calibration_is_a_warning_on_both_sides(health):

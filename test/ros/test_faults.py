@@ -81,6 +81,19 @@ def test_a_stage_that_breaks_is_one_error_and_the_next_image_is_answered(
     wait_for(lambda: [msg for msg in skeletons if msg.header.stamp.sec == 3])
 
 
+def test_an_error_that_repeats_is_logged_once(graph, monkeypatch, capfd):
+    monkeypatch.setattr('diffpose_ros.ros.frames.REPEAT_S', 1000.0)
+    g = graph().bring_up()
+    skeletons = g.listen('skeletons')
+    g.pipeline.failures = 5
+    for left in (4, 3, 2, 1, 0):
+        g.bystander.show(stamp_s=1)
+        wait_for(lambda left=left: g.pipeline.failures == left)
+    g.bystander.show(stamp_s=2)
+    wait_for(lambda: skeletons)
+    assert capfd.readouterr().err.count('failed, going on with the next') == 1
+
+
 def test_joints_that_are_no_numbers_are_invalid_in_every_message(graph):
     g = graph().bring_up()
     skeletons, markers = g.listen('skeletons'), g.listen('markers')

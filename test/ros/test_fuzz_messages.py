@@ -4,6 +4,8 @@ from bystander import rgb_message, wait_for
 import cv2
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.ros.depth import depth_to_metres, UNITS
+from diffpose_ros.ros.detections import person_boxes
 from diffpose_ros.ros.images import BYTES_PER_PIXEL, camera_from_info, CameraSource, to_rgb
 from diffpose_ros.ros.parameters import leaves, Parameters
 from diffpose_ros.ros.settings import NodeConfig
@@ -15,14 +17,15 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 ENCODINGS = (*BYTES_PER_PIXEL, '8UC3', '32FC1', '16UC1', 'h264', *WORDS)
+SIZES = BYTES_PER_PIXEL | {'16UC1': 2, '32FC1': 4}
 PICTURE = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
 FILES = [cv2.imencode(suffix, PICTURE)[1].tobytes() for suffix in ('.png', '.jpg', '.bmp')]
 
 
-def any_image(rng) -> Image:
+def any_image(rng, encodings=ENCODINGS) -> Image:
     """Return an image whose fields fit each other more often than not."""
-    msg = Image(encoding=pick(rng, ENCODINGS), height=int(rng.integers(9)), width=8)
-    msg.step = msg.width * BYTES_PER_PIXEL.get(msg.encoding, 3)
+    msg = Image(encoding=pick(rng, encodings), height=int(rng.integers(9)), width=8)
+    msg.step = msg.width * SIZES.get(msg.encoding, 3)
     msg.data = rng.bytes(msg.step * msg.height)
     if rng.random() < 0.6:
         name = pick(rng, ('height', 'width', 'step', 'is_bigendian', 'data', 'stamp'))
@@ -91,6 +94,34 @@ def test_the_newest_calibration_always_leaves_a_camera_or_a_problem():
         source.update(any_info(rng))
         camera = source.camera((64, 48), rectified=False)
         assert isinstance(camera, Camera) != bool(source.problem)
+
+
+def test_every_depth_image_is_metres_or_refused():
+    def work(rng):
+        msg = any_image(rng, (*UNITS, 'mono16'))
+        metres = depth_to_metres(msg, (8, msg.height))
+        assert (metres.shape, metres.dtype) == ((msg.height, 8), np.float32)
+
+    answered = [survives(lambda rng=rng: work(rng)) for rng in cases(2000)]
+    assert 200 < sum(answered) < 1800
+
+
+def test_every_detection_is_a_box_in_reach_or_nobody():
+    vision_msgs = pytest.importorskip('vision_msgs.msg', reason='vision_msgs comes with ROS')
+    numbers = (*NUMBERS, *map(float, INTEGERS))
+    found = []
+    for rng in cases(1000):
+        msg = vision_msgs.Detection2D()
+        msg.bbox.center.position.x, msg.bbox.center.position.y = pick(rng, numbers), 24.0
+        msg.bbox.size_x, msg.bbox.size_y = pick(rng, numbers), 20.0
+        for _ in range(2):
+            result = vision_msgs.ObjectHypothesisWithPose()
+            result.hypothesis.class_id = pick(rng, (*WORDS, 'person'))
+            result.hypothesis.score = pick(rng, numbers)
+            msg.results.append(result)
+        found += person_boxes(vision_msgs.Detection2DArray(detections=[msg]), ())
+    assert 50 < len(found) < 500
+    assert np.abs([(b.x_center, b.width, b.score) for b in found]).max() <= 1e6
 
 
 @pytest.mark.ros

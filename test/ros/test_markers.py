@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from builtin_interfaces.msg import Duration
 from bystander import wait_for
-from diffpose_ros.core.people import JointState
+from diffpose_ros.core.people import JointState, ScaleSource
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.offline.draw import spheres
@@ -155,7 +155,8 @@ def test_a_joint_that_vanishes_takes_its_ellipsoid_along(board):
 
 
 def test_somebody_without_scale_is_not_shown_at_a_wrong_place(board):
-    assert draw(board, [person(calibrated=False)]) == []
+    body = replace(person().pose3d, scale_source=ScaleSource.NONE)
+    assert draw(board, [replace(person(), pose3d=body)]) == []
 
 
 def test_clear_deletes_all_that_is_shown(board):

@@ -3,6 +3,8 @@
 import argparse
 
 from diffpose_ros.cli import main
+from diffpose_ros.offline.bag import BagWriter, open_bag
+from diffpose_ros.offline.rerun_log import TIMELINE
 from diffpose_ros.ros import bag_job
 import pytest
 from recordings import make, RAW, record
@@ -26,6 +28,36 @@ def test_the_page_shows_the_images_of_the_recording(people, tmp_path):
     assert 'people: 3 of 3 images' in page
     assert '"video":"data:video/mp4;base64,' in page
     assert [path.name for path in tmp_path.iterdir()] == ['people.html']
+
+
+def test_rerun_gets_every_image_and_its_people(people, tmp_path):
+    chunk = pytest.importorskip('rerun.chunk', reason='Rerun is an extra: pip install rerun-sdk')
+    assert main(['report', str(people), '-o', str(tmp_path / 'people.html'), '--rerun']) == 0
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ['.html', '.rrd']
+    times = {}
+    for part in chunk.RrdReader(tmp_path / 'people.rrd').stream().to_chunks():
+        table = part.to_record_batch()
+        if TIMELINE in table.schema.names:
+            stamps = (time.total_seconds() for time in table.column(TIMELINE).to_pylist())
+            times.setdefault(part.entity_path, set()).update(stamps)
+    assert times['/image'] == {0.0, 0.5, 1.0}
+    assert any(entity.startswith('/space/') for entity in times)
+
+
+def test_rerun_without_images_is_a_mistake_of_the_user(people, tmp_path, capsys):
+    pytest.importorskip('rerun', reason='Rerun is an extra: pip install rerun-sdk')
+    with open_bag(people) as whole, BagWriter(tmp_path / 'blind.mcap') as blind:
+        kept = [c for c in whole.connections if c.topic != RAW]
+        for connection in kept:
+            blind.copy_topic(connection)
+        for connection, time_ns, cdr in whole.messages(kept):
+            blind.write(connection.topic, time_ns, cdr)
+    words = [str(tmp_path / 'blind.mcap'), '-o', str(tmp_path / 'a.html')]
+    assert main(['report', *words]) == 0
+    (tmp_path / 'a.html').unlink()
+    assert main(['report', *words, '--rerun']) == 2
+    assert 'holds no images' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ['blind.mcap']
 
 
 @pytest.mark.parametrize(
