@@ -61,15 +61,16 @@ def skip_attention(network: PoseNetwork) -> None:
 
 def forget_noise(network: PoseNetwork) -> None:
     """Let the decoder see no noisy heatmap: a regression from F."""
-    network.decoder.register_forward_pre_hook(lambda m, i: (torch.zeros_like(i[0]), *i[1:]))
+    scale = network.decoder.step_scale
+    scale.register_forward_pre_hook(lambda m, i: (torch.zeros_like(i[0]), i[1]))
 
 
-def everywhere(refined: Tensor, features: Tensor) -> Tensor:
+def everywhere(A: Tensor, features: Tensor) -> Tensor:
     """Look up with a mask of ones."""
     return torch.cat([features, features], dim=1)
 
 
-def nowhere(refined: Tensor, features: Tensor) -> Tensor:
+def nowhere(A: Tensor, features: Tensor) -> Tensor:
     """Look up with a mask of zeros."""
     return torch.cat([torch.zeros_like(features), features], dim=1)
 

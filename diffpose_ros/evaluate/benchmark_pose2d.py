@@ -3,6 +3,7 @@
 
 A row is the work of one image in a causal window: the backbone on the newest crop of each person,
 earlier features being kept, then the STRL once and the decoder for every step and set of noise.
+Its time in backbone passes is the median over pairs measured one after the other.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from typing import Any
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.evaluate import compare
-from diffpose_ros.evaluate.cost import cost, peak_gflops
+from diffpose_ros.evaluate.cost import cost, peak_gflops, ratio
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 import torch
@@ -56,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
     estimator = VideoEstimator.from_checkpoint(checkpoint, torch.device('cpu'))
     peak, rows = peak_gflops(), []
     for B in args.people:
-        backbone = cost(backbone_work(estimator, B), peak)
-        rows.append({'people': B, 'part': 'backbone alone', **backbone})
+        backbone = backbone_work(estimator, B)
+        rows.append({'people': B, 'part': 'backbone alone', **cost(backbone, peak)})
         for S in args.steps:
             for M in args.ensembles:
-                spent = cost(image_work(estimator, B, S, M), peak)
-                backbones = spent['ms'] / backbone['ms']
+                work = image_work(estimator, B, S, M)
                 effort = {'people': B, 'steps': S, 'ensembles': M}
-                rows.append({**effort, **spent, 'backbones': backbones})
+                backbones = ratio(work, backbone)
+                rows.append({**effort, **cost(work, peak), 'backbones': backbones})
     compare.conclude({'peak_gflops': peak, 'threads': args.threads, 'rows': rows}, args)
     return 0

@@ -20,12 +20,22 @@ def median_ms(work: Callable[[], Any]) -> float:
     """Return the median time of a function in ms."""
     for _ in range(WARM_UP):
         work()
-    times = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
+    return float(np.median([once_ms(work) for _ in range(RUNS)]))
+
+
+def ratio(work: Callable[[], Any], unit: Callable[[], Any]) -> float:
+    """Return how often a function's time holds that of another, run in turns on a busy machine."""
+    for _ in range(WARM_UP):
         work()
-        times.append(time.perf_counter() - began)
-    return 1000 * float(np.median(times))
+        unit()
+    return float(np.median([once_ms(work) / once_ms(unit) for _ in range(RUNS)]))
+
+
+def once_ms(work: Callable[[], Any]) -> float:
+    """Return the time of one call in ms."""
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
 
 
 def flops(work: Callable[[], Any]) -> int:

@@ -107,11 +107,21 @@ class Learner(nn.Module):
         loss = pose_loss(predicted, target, weight, progress)
         if progress < WARM_UP:
             return loss
+        return loss + pose_loss(self.denoise(window, present, target), target, weight, progress)
+
+    def denoise(self, window: Tensor, present: Tensor, target: Tensor) -> Tensor:
+        """
+        Return what the diffusion model makes of its target in noise, at steps drawn for training.
+
+        window   (B, T, C, h/16, w/16)  backbone features
+        present  (B, T)
+        target   (B, J, rows, columns)
+        returns  (B, J, rows, columns)
+        """
+        network = self.network
         scales = network.decoder.scales(network.strl(window, present))
-        t = draw_steps(len(target), config.diffusion_steps, target.device)
-        x_t = self._noisy(target, scales, t)
-        predicted = network.decoder(x_t, scales, t).float()
-        return loss + pose_loss(predicted, target, weight, progress)
+        t = draw_steps(len(target), network.config.diffusion_steps, target.device)
+        return network.decoder(self._noisy(target, scales, t), scales, t).float()
 
     def _noisy(self, target: Tensor, scales: Scales, t: Tensor) -> Tensor:
         """Return x_t of the truth, or of the network's own answer to the same noise."""

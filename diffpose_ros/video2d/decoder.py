@@ -1,5 +1,6 @@
 """Pose decoder of Feng et al. 2023: noisy heatmaps, step and F in, clean heatmaps out."""
 
+from collections.abc import Sequence
 import math
 
 from diffpose_ros.video2d.layers import conv_bn, deconv_bn
@@ -7,11 +8,13 @@ from diffpose_ros.video2d.lmsfi import HighScale, LowScale
 import torch
 from torch import nn, Tensor
 
-Scales = tuple[Tensor, Tensor, Tensor]
+Scales = tuple[Tensor, Tensor, Tensor]  # of 1, 2 and 4 times the size of F
 
 
 def take_turns(scales: Scales, views: int, sets: int) -> Scales:
     """Return the scales of a batch of views (views * B) for sets that look at them in turn."""
+    if sets == views:
+        return scales
     turn = [number % views for number in range(sets)]
     F_1, F_2, F_3 = (F_j.unflatten(0, (views, -1))[turn].flatten(0, 1) for F_j in scales)
     return F_1, F_2, F_3
@@ -84,6 +87,19 @@ class PoseDecoder(nn.Module):
         F_2 = self.lift_2(F)
         return self.lift_1(F), F_2, self.lift_3(F_2)
 
+    def masks(self, x_t: Tensor, t: Tensor) -> Scales:
+        """Return the masks A^1 to A^3, (B, 1, h, w) to (B, 1, 4h, 4w): all that x_t tells."""
+        x_3 = self.step_scale(x_t, t)
+        x_2 = self.down_2(x_3)
+        x_1 = self.down_1(x_2)
+        return self.scale_1.find(x_1), self.scale_2.find(x_2), self.scale_3.find(x_3)
+
+    def answer(self, masks: Sequence[Tensor], scales: Scales) -> Tensor:
+        """Return the heatmaps (B, J, 4h, 4w) of what the masks look up in the scales of F."""
+        Y = self.scale_1(masks[0], scales[0])
+        Y = Y + self.scale_2(masks[1], scales[1]) + self.scale_3(masks[2], scales[2])
+        return self.head(Y)
+
     def forward(self, x_t: Tensor, scales: Scales, t: Tensor) -> Tensor:
         """
         Return the predicted clean heatmaps, about 0 to 1.
@@ -93,9 +109,4 @@ class PoseDecoder(nn.Module):
         t        (B,)            diffusion step
         returns  (B, J, 4h, 4w)
         """
-        x_3 = self.step_scale(x_t, t)
-        x_2 = self.down_2(x_3)
-        x_1 = self.down_1(x_2)
-        Y = self.scale_1(x_1, scales[0])
-        Y = Y + self.scale_2(x_2, scales[1]) + self.scale_3(x_3, scales[2])
-        return self.head(Y)
+        return self.answer(self.masks(x_t, t), scales)

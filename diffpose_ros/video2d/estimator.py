@@ -1,5 +1,6 @@
 """The video estimator: crops of people in, joints as distributions out."""
 
+from collections.abc import Sequence
 import copy
 from dataclasses import dataclass
 
@@ -42,6 +43,7 @@ class VideoEstimator:
     The sets of noise are drawn once from the seed and serve every person and frame, so results
     neither flicker nor depend on the order of the batch. They look in turn at views of the crop:
     what the network sees there differs more from its first estimate than noise makes it.
+    What the decoder reads in the sets at the first step is the same for everybody, too.
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class VideoEstimator:
         columns, rows = (n // HEAT_STRIDE for n in config.crop_size)
         shape = (MAX_ENSEMBLES, len(self.skeleton.joints), rows, columns)
         generator = torch.Generator().manual_seed(seed)
-        self._noise = torch.randn(shape, generator=generator).to(device)
+        noise = torch.randn(shape, generator=generator).to(device)
+        self._first_step = len(network.schedule) - 1
+        self._first = (noise, *self._masks(noise, self._first_step))  # (MAX_ENSEMBLES, …) each
 
     @classmethod
     def from_checkpoint(
@@ -121,22 +125,28 @@ class VideoEstimator:
         """Return the mean heatmaps (B, J, rows, columns), 0 to 1; arguments as of estimate."""
         if not 1 <= ensembles <= MAX_ENSEMBLES:
             raise ValueError(f'ensembles = {ensembles}; set it between 1 and {MAX_ENSEMBLES}')
-        network, views = self._network, features.shape[2]
+        network, views, B = self._network, features.shape[2], len(present)
         windows = features.to(self._device).permute(2, 0, 1, 3, 4, 5).flatten(0, 1)
         F = network.strl(windows, present.to(self._device).repeat(views, 1))  # (V * B, dim, h, w)
         scales = take_turns(network.decoder.scales(F), views, ensembles)
-        sets = [number // views for number in range(ensembles)]  # the views share their noise
-        x_T = self._noise[sets].repeat_interleave(len(present), dim=0)  # (M * B, J, h, w)
+        drawn = -(-ensembles // views)  # the views share their noise
+        x_T, *first = (  # (M * B, …)
+            x[:drawn].repeat_interleave(views * B, dim=0)[: ensembles * B] for x in self._first
+        )
 
         def answer(x_t: Tensor, t: int) -> Tensor:
-            step = torch.full((len(x_t),), t, device=x_t.device)
-            return network.decoder(x_t, scales, step).clamp(0, 1)
+            masks = first if t == self._first_step else self._masks(x_t, t)
+            return network.decoder.answer(masks, scales).clamp(0, 1)
 
         def denoise(x_t: Tensor, t: int) -> Tensor:
             return network.to_signal(project(answer(x_t, t)))
 
         *earlier, (t, _) = network.schedule.steps(steps)
         x_t = sample(denoise, x_T, network.schedule, earlier)
-        heat = answer(x_t, t).unflatten(0, (ensembles, len(present)))
+        heat = answer(x_t, t).unflatten(0, (ensembles, B))
         of_crop = [VIEWS[n % views].back(one, self.skeleton) for n, one in enumerate(heat)]
         return torch.stack(of_crop).mean(dim=0)
+
+    @torch.inference_mode()
+    def _masks(self, x_t: Tensor, t: int) -> Sequence[Tensor]:
+        return self._network.decoder.masks(x_t, torch.full((len(x_t),), t, device=x_t.device))

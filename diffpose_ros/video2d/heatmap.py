@@ -2,12 +2,14 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 HEAT_STRIDE = 4  # crop pixels per heatmap pixel
 SIGMA_SHARE = 1 / 24  # sigma of a joint's Gaussian, share of the heatmap's rows
 MEAN_SHIFTS = 5
 EMPTY = 1e-9  # sums below this tell nothing
 FLOOR = 0.05  # heat below this is background to the covariance
+LEAST = 0.25  # variance of half a heatmap pixel, the floor of what can be read
 
 
 def encode(xy: Tensor, rows: int, columns: int) -> Tensor:
@@ -30,10 +32,9 @@ def decode(heat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     returns  xy (B, J, 2) crop pixels; covariance (B, J, 2, 2) crop pixels squared; peak (B, J)
     """
     positive = heat.clamp(min=0)
-    xy = _find(positive)
+    xy, peak = _find(positive)
     covariance = _spread(positive, xy, SIGMA_SHARE * heat.shape[2])
-    peak = positive.amax(dim=(2, 3)).clamp(max=1)
-    return (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak
+    return (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak.clamp(max=1)
 
 
 def project(heat: Tensor) -> Tensor:
@@ -46,21 +47,8 @@ def project(heat: Tensor) -> Tensor:
     heat     (B, J, rows, columns)
     returns  (B, J, rows, columns)
     """
-    xy = _find(heat.clamp(min=0))
+    xy, _ = _find(heat.clamp(min=0))
     return encode((xy + 0.5) * HEAT_STRIDE - 0.5, *heat.shape[2:])
-
-
-def _find(heat: Tensor) -> Tensor:
-    """Return where the joints are (B, J, 2), heatmap pixels."""
-    rows, columns = heat.shape[2:]
-    best = heat.flatten(2).argmax(dim=2)
-    xy = torch.stack([best % columns, best // columns], dim=-1).to(heat)
-    lying = heat.mT.contiguous()  # rows times matrices are faster than matrices times columns
-    last = torch.tensor([columns, rows]).to(heat) - 0.5
-    for _ in range(MEAN_SHIFTS):
-        shifted = _mean_shift(heat, lying, xy, SIGMA_SHARE * rows).clamp(min=-0.5)
-        xy = torch.minimum(shifted, last)
-    return xy
 
 
 def _bell(center: Tensor, count: int, sigma: float) -> Tensor:
@@ -68,43 +56,67 @@ def _bell(center: Tensor, count: int, sigma: float) -> Tensor:
     return torch.exp((grid - center[..., None]).square() * (-0.5 / sigma**2))
 
 
-def _mean_shift(heat: Tensor, lying: Tensor, xy: Tensor, sigma: float) -> Tensor:
-    # Compares the mean under a window with the mean that a joint at xy would have there (which
-    # is not xy near the border); a Gaussian moves it half as far as it moves: hence twice.
-    along_x = _bell(xy[..., 0], heat.shape[3], sigma)
-    along_y = _bell(xy[..., 1], heat.shape[2], sigma)
-    window_x = (along_y[:, :, None] @ heat)[:, :, 0] * along_x  # (B, J, columns)
-    window_y = (along_x[:, :, None] @ lying)[:, :, 0] * along_y  # (B, J, rows)
-    mass, x, expected_x = _means(window_x, along_x)
-    _, y, expected_y = _means(window_y, along_y)
-    shift = 2 * torch.stack([x - expected_x, y - expected_y], dim=-1)
-    return torch.where(mass[..., None] < EMPTY, xy, xy + shift)
+def _find(heat: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where the joints are (B, J, 2), heatmap pixels, and how high their peaks (B, J)."""
+    rows, columns = heat.shape[2:]
+    peak, best = heat.flatten(2).max(dim=2)
+    start = torch.stack([best % columns, best // columns], dim=-1).to(heat)
+    xy, shift = start, MeanShift(heat, SIGMA_SHARE * rows)
+    for _ in range(MEAN_SHIFTS):
+        xy = shift(xy)
+    return torch.where(peak[..., None] < EMPTY, start, xy), peak
 
 
-def _means(window: Tensor, bell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the sum of window, its mean position and that of bell squared, (B, J) each."""
-    grid = torch.arange(bell.shape[-1], device=bell.device, dtype=bell.dtype)
-    weights = torch.stack([window, bell.square()])
-    sums, moments = (weights @ torch.stack([torch.ones_like(grid), grid], dim=1)).unbind(-1)
-    seen, expected = moments / sums.clamp(min=EMPTY)
-    return sums[0], seen, expected
+class MeanShift:
+    """
+    Moves points towards the joints near them.
+
+    It compares the mean under a window with the mean that a joint at the point would have there
+    (which is not the point near the border); a Gaussian moves it half as far as it moves: hence
+    twice. The columns and then the rows lie along one axis of columns + rows.
+    """
+
+    def __init__(self, heat: Tensor, sigma: float) -> None:
+        self._sizes = heat.shape[3], heat.shape[2]
+        # rows times matrices are faster than matrices times columns
+        self._heat, self._lying = heat, heat.mT.contiguous()
+        place = torch.arange(sum(self._sizes), device=heat.device)
+        self._axis = (place >= heat.shape[3]).long()  # 0 for columns, 1 for rows
+        self._grid = (place - heat.shape[3] * self._axis).to(heat)
+        belongs = functional.one_hot(self._axis, 2).to(heat)
+        self._sums = torch.cat([belongs, belongs * self._grid[:, None]], dim=1)
+        self._last = belongs.sum(dim=0) - 0.5
+        self._sharpness = -0.5 / sigma**2
+
+    def __call__(self, xy: Tensor) -> Tensor:
+        """Return the points (B, J, 2) moved, heatmap pixels."""
+        bell = torch.exp((self._grid - xy[..., self._axis]).square() * self._sharpness)
+        along_x, along_y = bell[:, :, None].split(self._sizes, dim=3)
+        window = torch.cat([along_y @ self._heat, along_x @ self._lying], dim=3)[:, :, 0] * bell
+        mass, moment = (torch.stack([window, bell * bell]) @ self._sums).chunk(2, dim=3)
+        seen, expected = moment / mass.clamp(min=EMPTY)
+        moved = torch.add(xy, seen - expected, alpha=2).clamp(min=-0.5)
+        return torch.minimum(moved, self._last)
 
 
 def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
     # Second moments about the decoded point, less the Gaussian that encode itself draws.
-    rows, columns = heat.shape[2:]
     mass = (heat - FLOOR).clamp(min=0)
-    total = mass.sum(dim=(2, 3)).clamp(min=1e-6)
-    dx = torch.arange(columns).to(heat) - xy[..., :1]  # (B, J, columns)
-    dy = torch.arange(rows).to(heat) - xy[..., 1:]
-    xx = (mass.sum(dim=2) * dx**2).sum(dim=2) / total
-    yy = (mass.sum(dim=3) * dy**2).sum(dim=2) / total
-    cross = ((dy[:, :, None] @ mass)[:, :, 0] * dx).sum(dim=2) / total
-    moments = torch.stack([torch.stack([xx, cross], -1), torch.stack([cross, yy], -1)], -1)
-    least = 0.25 * torch.eye(2).to(heat)  # half a heatmap pixel: the floor of what can be read
-    return _positive(moments - sigma**2 * torch.eye(2).to(heat), least)
+    x_powers, y_powers = (
+        (torch.arange(count, device=xy.device) - center)[..., None] ** torch.arange(3).to(xy)
+        for count, center in ((heat.shape[3], xy[..., :1]), (heat.shape[2], xy[..., 1:]))
+    )  # (B, J, columns or rows, 3): 1, distance, its square
+    moments = y_powers.mT @ (mass @ x_powers)  # (B, J, 3, 3)
+    total = moments[..., :1, :1].clamp(min=1e-6)
+    second = moments[..., [0, 1, 1, 2], [2, 1, 1, 0]].unflatten(2, (2, 2)) / total
+    return _positive(second, sigma**2)
 
 
-def _positive(covariance: Tensor, least: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors @ torch.diag_embed(values.clamp(min=float(least[0, 0]))) @ vectors.mT
+def _positive(second: Tensor, own: float) -> Tensor:
+    """Return second (B, J, 2, 2) less own in all directions, but at least LEAST in any."""
+    half = torch.eye(2).to(second) / 2
+    middle = (second * half).sum(dim=(2, 3), keepdim=True)  # of the two eigenvalues
+    tilt = second - 2 * middle * half  # its eigenvalues are plus and minus radius
+    radius = (tilt.square().sum(dim=(2, 3), keepdim=True) / 2).sqrt()
+    high, low = (middle - own + radius).clamp(min=LEAST), (middle - own - radius).clamp(min=LEAST)
+    return (high + low) * half + (high - low) / (2 * radius).clamp(min=EMPTY) * tilt

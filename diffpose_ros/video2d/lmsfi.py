@@ -11,15 +11,19 @@ from torch import nn, Tensor
 from torch.nn import functional
 
 
-def look_up(refined: Tensor, features: Tensor) -> Tensor:
+def mask_of(refined: Tensor) -> Tensor:
+    """Return A (B, 1, h, w), likely joints, of refined noisy heatmaps (B, c, h, w)."""
+    return torch.sigmoid(refined.amax(dim=1, keepdim=True))
+
+
+def look_up(A: Tensor, features: Tensor) -> Tensor:
     """
     Return local and global features side by side.
 
-    refined   (B, c, h, w)  refined noisy heatmaps
+    A         (B, 1, h, w)  mask of likely joints
     features  (B, C, h, w)  F of this scale
     returns   (B, 2C, h, w)
     """
-    A = torch.sigmoid(refined.amax(dim=1, keepdim=True))
     return torch.cat([A * features, features], dim=1)
 
 
@@ -37,11 +41,16 @@ class LowScale(nn.Module):
         self.layers = nn.ModuleList(EncoderLayer(dim, heads) for _ in range(layers))
         self.out = conv_bn(dim, out, 1)
 
-    def forward(self, x: Tensor, features: Tensor) -> Tensor:
-        """Return Y^1 (B, out, 4h, 4w) of x (B, c, h, w) and F^1 (B, dim, h, w)."""
+    def find(self, x: Tensor) -> Tensor:
+        """Return the mask A^1 (B, 1, h, w) of noisy heatmaps x (B, c, h, w)."""
         rows, columns = x.shape[2:]
         refined = self.refine(to_tokens(self.embed(x) + self.position(rows, columns)))
-        tokens = self.join(to_tokens(look_up(to_map(refined, rows, columns), features)))
+        return mask_of(to_map(refined, rows, columns))
+
+    def forward(self, A: Tensor, features: Tensor) -> Tensor:
+        """Return Y^1 (B, out, 4h, 4w) of A^1 (B, 1, h, w) and F^1 (B, dim, h, w)."""
+        rows, columns = features.shape[2:]
+        tokens = self.join(to_tokens(look_up(A, features)))
         for layer in self.layers:
             tokens = layer(tokens)
         Y = self.out(to_map(tokens, rows, columns))
@@ -58,9 +67,13 @@ class HighScale(nn.Module):
         self.mix = conv_bn(2 * channels, channels, 3)
         self.out = conv_bn(channels, out, 1)
 
-    def forward(self, x: Tensor, features: Tensor) -> Tensor:
-        """Return Y^j (B, out, enlarge * h, enlarge * w) of x (B, c, h, w) and F^j (B, C, h, w)."""
-        Y = self.out(self.mix(look_up(self.refine(x), features)))
+    def find(self, x: Tensor) -> Tensor:
+        """Return the mask A^j (B, 1, h, w) of noisy heatmaps x (B, c, h, w)."""
+        return mask_of(self.refine(x))
+
+    def forward(self, A: Tensor, features: Tensor) -> Tensor:
+        """Return Y^j, as wide as the heatmaps, of A^j (B, 1, h, w) and F^j (B, C, h, w)."""
+        Y = self.out(self.mix(look_up(A, features)))
         if self.enlarge == 1:
             return Y
         return functional.interpolate(

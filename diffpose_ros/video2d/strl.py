@@ -1,8 +1,9 @@
 """Spatio-temporal representation learner: a window of feature maps becomes one."""
 
-from diffpose_ros.video2d.layers import EncoderLayer, GridPosition, to_map
+from diffpose_ros.video2d.layers import EncoderLayer, GridPosition, to_map, to_tokens
 import torch
 from torch import nn, Tensor
+from torch.nn import functional
 
 
 class SpatioTemporalLearner(nn.Module):
@@ -34,7 +35,7 @@ class SpatioTemporalLearner(nn.Module):
         returns   (B, dim, h, w)
         """
         rows, columns = features.shape[-2:]
-        used = present.any(dim=0)
+        used = present.any(dim=0).nonzero().flatten()
         seen = present[:, used]  # (B, t)
         tokens = self._encode(features[:, used], seen, self.time[used])
         tokens = self.norm(tokens).unflatten(1, (seen.shape[1], rows * columns))
@@ -42,15 +43,14 @@ class SpatioTemporalLearner(nn.Module):
         return to_map(merged, rows, columns)
 
     def _encode(self, features: Tensor, seen: Tensor, time: Tensor) -> Tensor:
-        B, t, _, rows, columns = features.shape
-        # A hole may hold anything, NaN included, and must not reach the sums of the attention.
-        features = features.masked_fill(~seen[:, :, None, None, None], 0)
-        embedded = self.embed(features.flatten(0, 1)).unflatten(0, (B, t))
-        x = embedded + self.space(rows, columns) + time  # (B, t, dim, h, w)
-        x = x.flatten(3).transpose(2, 3).flatten(1, 2)
-        mask = None
+        rows, columns = features.shape[-2:]
+        tokens, mask = features.flatten(3).transpose(2, 3), None  # (B, t, n, C)
         if not seen.all():
+            # A hole may hold anything, NaN included, and must not reach the sums of the attention.
+            tokens = tokens.masked_fill(~seen[:, :, None, None], 0)
             mask = seen.repeat_interleave(rows * columns, dim=1)[:, None, None]
+        embedded = functional.linear(tokens, self.embed.weight.flatten(1), self.embed.bias)
+        x = (embedded + to_tokens(self.space(rows, columns) + time)).flatten(1, 2)
         for layer in self.layers:
             x = layer(x, mask)
         return x
@@ -59,6 +59,4 @@ class SpatioTemporalLearner(nn.Module):
         B, _, n, dim = tokens.shape
         slots = self.hole.to(tokens.dtype).expand(B, -1, n, dim)
         filled = torch.where(seen[:, :, None, None], tokens, slots[:, used])
-        slots = slots.clone()
-        slots[:, used] = filled
-        return slots.transpose(1, 2).flatten(2)  # (B, n, T * dim)
+        return slots.index_copy(1, used, filled).transpose(1, 2).flatten(2)  # (B, n, T * dim)

@@ -37,9 +37,9 @@ def test_the_prediction_is_the_head_over_the_sum_of_the_scales(decoder):
     x_2 = decoder.down_2(x_3)
     x_1 = decoder.down_1(x_2)
     parts = [
-        decoder.scale_1(x_1, scales[0]),
-        decoder.scale_2(x_2, scales[1]),
-        decoder.scale_3(x_3, scales[2]),
+        decoder.scale_1(decoder.scale_1.find(x_1), scales[0]),
+        decoder.scale_2(decoder.scale_2.find(x_2), scales[1]),
+        decoder.scale_3(decoder.scale_3.find(x_3), scales[2]),
     ]
     torch.testing.assert_close(decoder(x_t, scales, t), decoder.head(sum(parts)))
 

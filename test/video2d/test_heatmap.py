@@ -40,6 +40,38 @@ def test_a_sure_joint_has_the_smallest_covariance_and_a_blurred_one_its_blur():
     assert wide[0, 0, 0, 1].abs() < 4
 
 
+def plain_decode(heat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and covariance of one heatmap, one formula after the other."""
+    rows, columns = heat.shape
+    sigma = SIGMA_SHARE * rows
+    y, x = np.mgrid[:rows, :columns]
+    at = np.array(np.unravel_index(heat.argmax(), heat.shape))[::-1].astype(float)
+    for _ in range(5):
+        window = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * sigma**2))
+        seen = [(heat * window * axis).sum() / (heat * window).sum() for axis in (x, y)]
+        expected = [(window**2 * axis).sum() / (window**2).sum() for axis in (x, y)]
+        at = at + 2 * (np.array(seen) - expected)
+        at = at.clip(-0.5, np.array([columns, rows]) - 0.5)
+    mass = np.maximum(heat - 0.05, 0)
+    offset = np.stack([x, y], axis=-1) - at
+    moments = np.einsum('yx,yxi,yxj->ij', mass, offset, offset) / mass.sum()
+    values, vectors = np.linalg.eigh(moments - sigma**2 * np.eye(2))
+    covariance = vectors @ np.diag(values.clip(0.25)) @ vectors.T
+    return (at + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2
+
+
+@pytest.mark.parametrize('noise', [0.0, 0.3])
+def test_decoding_all_joints_at_once_agrees_with_the_formulas_one_by_one(noise):
+    near, far = (torch.rand(2, 15, 2) * torch.tensor([144.0, 192.0]) for _ in range(2))
+    heat = encode(near, ROWS, COLUMNS) + 0.7 * encode(far, ROWS, COLUMNS)
+    heat = heat + noise * torch.rand_like(heat)
+    xy, covariance, _ = decode(heat)
+    for b, j in np.ndindex(2, 15):
+        mean, spread = plain_decode(heat[b, j].double().numpy())
+        np.testing.assert_allclose(xy[b, j], mean, atol=0.01)
+        np.testing.assert_allclose(covariance[b, j], spread, rtol=1e-3, atol=0.1)
+
+
 def test_covariances_are_symmetric_and_positive_whatever_the_heat():
     for heat in (torch.randn(2, 3, ROWS, COLUMNS), torch.zeros(2, 3, ROWS, COLUMNS)):
         xy, covariance, peak = decode(heat)
