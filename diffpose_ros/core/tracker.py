@@ -140,6 +140,8 @@ class Tracker:
         return (ratio < MAX_GROWTH) & (ratio > 1 / MAX_GROWTH)
 
     def _somebody_meets(self) -> bool:
+        if len(self.tracks) < 2:
+            return False
         boxes = [track.box for track in self.tracks]
         return bool((np.triu(overlaps(boxes, boxes), 1) > MEETING_IOU).any())
 
