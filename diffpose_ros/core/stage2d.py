@@ -62,7 +62,7 @@ class Stage2D:
             MAX_GAP_S,
         )
         near = range(len(frames) - settings.window, len(frames) + settings.window - 1)
-        window = [known[i] if i in near else None for i in slots]
+        window = [None if i is None or i not in near else known[i] for i in slots]
         crops = [self._aim(track) for track in tracks]
         self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
         features, present = self._stack(window, tracks)
