@@ -30,11 +30,16 @@ ARGUMENTS = {
     'params_file': (str(find_shared('config/diffpose.yaml')), 'YAML file with parameters'),
     'use_sim_time': ('false', 'take the time from /clock: simulators and recordings'),
     'log_level': ('info', 'debug, info, warn, error or fatal'),
+    'rectify': (
+        'false',
+        'let image_proc rectify the images, which have camera_info beside them',
+    ),
     'respawn': ('false', 'start the node again when its process ends'),
     'rviz': ('false', 'start RViz 2 with the view of this package'),
     'camera_frame': ('camera_optical_frame', 'frame_id of the images; only rviz needs it'),
 }
-TOPICS = ('image', 'camera_info', 'depth', 'detections')
+OTHER_TOPICS = ('camera_info', 'depth', 'detections')
+RECTIFIED = {'rectified': True, 'image_transport': 'raw'}  # what image_proc publishes
 VIEWED = ('markers', 'overlay')  # topics in config/diffpose.rviz
 SETTINGS = {
     name: (value, meta['description'])
@@ -71,7 +76,12 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     settings = given_settings(context)
     entities: list[LaunchDescriptionEntity] = []
     for namespace in namespaces(context):
-        entities += [pose_node(namespace, settings), *view(namespace)]
+        if yaml.safe_load(context.launch_configurations['rectify']):
+            entities.append(rectifier(namespace, settings.get('image_transport', 'raw')))
+            node = pose_node(namespace, settings | RECTIFIED, 'image_rect')
+        else:
+            node = pose_node(namespace, settings, LaunchConfiguration('image_topic'))
+        entities += [node, *view(namespace)]
     return entities
 
 
@@ -82,15 +92,29 @@ def namespaces(context: LaunchContext) -> list[str]:
     return [f'{base}/{name}' if base else name for name in names if name] or [base]
 
 
-def pose_node(namespace: str, settings: dict[str, object]) -> LifecycleNode:
+def rectifier(namespace: str, transport: object) -> Node:
+    """Return what makes image_rect of the camera's images and of the camera_info beside them."""
+    return Node(
+        package='image_proc',
+        executable='rectify_node',
+        namespace=namespace,
+        remappings=[('image', LaunchConfiguration('image_topic'))],
+        parameters=[{'image_transport': transport}],
+    )
+
+
+def pose_node(
+    namespace: str, settings: dict[str, object], images: str | LaunchConfiguration
+) -> LifecycleNode:
     """Return one node; topics without a leading / lie in its namespace."""
+    others = [(topic, LaunchConfiguration(f'{topic}_topic')) for topic in OTHER_TOPICS]
     return LifecycleNode(
         package='diffpose_ros',
         executable='diffpose',
         name=LaunchConfiguration('node_name'),
         namespace=namespace,
         parameters=[LaunchConfiguration('params_file'), settings],
-        remappings=[(topic, LaunchConfiguration(f'{topic}_topic')) for topic in TOPICS],
+        remappings=[('image', images), *others],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         respawn=LaunchConfiguration('respawn'),
         respawn_delay=2.0,

@@ -39,19 +39,24 @@ def ladder(config: PipelineConfig) -> list[PipelineConfig]:
 
 
 def rising_efforts(full: InferenceConfig) -> list[InferenceConfig]:
-    """Return efforts from 1 of everything on; all settings grow together, one at a time."""
-    efforts = [replace(full, **dict.fromkeys(EFFORT, 1))]
+    """
+    Return efforts from 1 of everything on; all settings grow together, one at a time.
+
+    The window comes last: it brings least. So whatever is cut, the newest image is seen alone.
+    """
+    efforts = [replace(full, window=1, **dict.fromkeys(EFFORT, 1))]
     most = max(getattr(full, name) for name in EFFORT)
     for level in range(1, most + 1):
         for name in EFFORT:
             share = math.ceil(level * getattr(full, name) / most)
             efforts.append(replace(efforts[-1], **{name: share}))
-    return list(dict.fromkeys(efforts))
+    return list(dict.fromkeys([*efforts, full]))
 
 
 def work(info: InferenceConfig | InferenceInfo) -> tuple[int, int]:
-    """Return the passes per person through the networks of STAGES."""
-    return info.steps * info.ensembles, info.lift_steps * info.hypotheses
+    """Return the passes per person through the networks of STAGES; of 2D also those of images."""
+    images = info.window * min(info.ensembles, 2)  # the crop and its mirror image
+    return images + info.steps * info.ensembles, info.lift_steps * info.hypotheses
 
 
 def with_cuts(result: FrameResult, used: PipelineConfig, wanted: PipelineConfig) -> FrameResult:

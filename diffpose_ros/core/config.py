@@ -95,13 +95,21 @@ class InferenceConfig(Checked):
         high=32,
         dynamic=True,
     )
+    window: int = setting(
+        3,
+        'images that the 2D model looks at, the newest and those before; no more than its '
+        'checkpoint has room for. 1 = the newest alone',
+        low=1,
+        high=9,
+        dynamic=True,
+    )
     lift_steps: int = setting(2, 'denoising steps of the 3D model', low=1, high=50, dynamic=True)
     hypotheses: int = setting(5, '3D poses drawn per person', low=1, high=100, dynamic=True)
     seed: int = setting(0, 'seed of all noise', low=0, high=2**31 - 1)
     budget_ms: float = setting(
         0.0,
-        'ms from reception to result that 95 % of the images may take: steps, ensembles, '
-        'hypotheses and at last people are cut to hold it; 0 = no limit',
+        'ms from reception to result that 95 % of the images may take: window, steps, '
+        'ensembles, hypotheses and at last people are cut to hold it; 0 = no limit',
         low=0,
         high=5000,
         dynamic=True,

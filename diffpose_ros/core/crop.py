@@ -41,16 +41,22 @@ class Crop:
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the pixels (rows, columns, 3) of the crop; black beyond the border."""
-        height, width = image.shape[:2]
-        x0, x1 = np.clip([self.left, self.left + self.width], 0, width)
-        y0, y1 = np.clip([self.top, self.top + self.height], 0, height)
-        inside = np.zeros((self.height, self.width, 3), np.uint8)
-        inside[y0 - self.top : y1 - self.top, x0 - self.left : x1 - self.left] = image[
-            y0:y1, x0:x1
-        ]
         shrinks = self.width > self.size[0]
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(inside, self.size, interpolation=method), np.uint8)
+        return np.asarray(cv2.resize(self._part(image), self.size, interpolation=method), np.uint8)
+
+    def _part(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the rectangle at its own size, without a copy where it is inside the image."""
+        above, before = max(-self.top, 0), max(-self.left, 0)  # rows, columns beyond the border
+        rows = slice(self.top + above, max(self.top + self.height, 0))
+        columns = slice(self.left + before, max(self.left + self.width, 0))
+        part = image[rows, columns]
+        if part.shape[:2] == (self.height, self.width):
+            return part
+        whole = np.zeros((self.height, self.width, 3), np.uint8)
+        height, width = part.shape[:2]
+        whole[above : above + height, before : before + width] = part
+        return whole
 
     @property
     def centre(self) -> NDArray[np.float64]:

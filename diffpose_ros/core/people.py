@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+import math
 
 from diffpose_ros.core.camera import Camera
 import numpy as np
@@ -53,6 +54,12 @@ def check_finite(source: str, *arrays: NDArray) -> None:
             f'{source} answers with numbers that are not finite; install its checkpoint again, '
             'or try another device'
         )
+
+
+def finite(*arrays: NDArray) -> NDArray[np.bool_]:
+    """Return (J,) which of the rows of arrays (J, ...) hold nothing but finite numbers."""
+    rows = [array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays]
+    return np.asarray(np.isfinite(np.concatenate(rows, axis=1)).all(axis=1))
 
 
 @dataclass(frozen=True)
@@ -133,8 +140,8 @@ class Pose2D:
         check_shape('xy', self.xy, (None, 2))
         check_shape('covariance', self.covariance, (joints, 2, 2))
         check_shape('score', self.score, (joints,))
-        known = np.isfinite(self.xy).all(axis=1) & np.isfinite(self.covariance).all(axis=(1, 2))
-        object.__setattr__(self, 'score', np.where(known, np.nan_to_num(self.score), 0.0))
+        known = finite(self.xy, self.covariance, self.score)
+        object.__setattr__(self, 'score', np.where(known, self.score, 0.0))
 
 
 @dataclass(frozen=True)
@@ -166,7 +173,7 @@ class Pose3D:
         check_shape('hypotheses', self.hypotheses, (None, joints, 3))
         check_shape('weights', self.weights, (len(self.hypotheses),))
         check_shape('state', self.state, (joints,))
-        known = np.isfinite(self.xyz).all(axis=1) & np.isfinite(self.covariance).all(axis=(1, 2))
+        known = finite(self.xyz, self.covariance)
         state = np.where(known, self.state, JointState.INVALID).astype(np.uint8)
         object.__setattr__(self, 'state', state)
 
@@ -195,6 +202,7 @@ class InferenceInfo:
     model_id: str
     lookahead_s: float = 0.0
     degraded: frozenset[str] = frozenset()
+    window: int = 0  # images that the 2D model looks at, at most; 0 = not told
 
 
 @dataclass(frozen=True)

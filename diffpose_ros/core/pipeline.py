@@ -252,6 +252,7 @@ class PosePipeline:
             window_frames=self._stage3d.window_frames,
             model_id=self.model_id,
             degraded=frozenset(name for name, true in degraded.items() if true),
+            window=inference.window,
         )
 
 

@@ -61,7 +61,8 @@ class Stage2D:
             self._estimator.future,
             MAX_GAP_S,
         )
-        window = [None if i is None else known[i] for i in slots]
+        near = range(len(frames) - settings.window, len(frames) + settings.window - 1)
+        window = [None if i is None or i not in near else known[i] for i in slots]
         crops = [self._aim(track) for track in tracks]
         self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
         features, present = self._stack(window, tracks)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+NEIGHBOURS = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]])  # (3, 1, 2), pixels
 NOWHERE = Placement(np.zeros(3), np.full((3, 3), np.nan))
 
 
@@ -197,11 +198,9 @@ def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
     """Turn a 2D pose in pixels into rays; unknown joints get score 0 and lie at the origin."""
     known = np.asarray(np.isfinite(pose.xy).all(axis=1))
     pixels = np.where(known[:, None], pose.xy, 0.0)
-    rays = camera.rays(pixels)
     # d rays / d pixels by differences over one pixel: it follows any lens distortion
-    jacobian = np.stack(
-        [camera.rays(pixels + step) - rays for step in np.eye(2)], axis=-1
-    )  # (J, 2, 2)
+    rays, beside, below = camera.rays(pixels + NEIGHBOURS)
+    jacobian = np.stack([beside - rays, below - rays], axis=-1)  # (J, 2, 2)
     covariance = jacobian @ pose.covariance @ jacobian.transpose(0, 2, 1)
     return Sighting(
         stamp_ns,

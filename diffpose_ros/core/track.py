@@ -46,6 +46,7 @@ class Track:
     born_ns: int
     seen_ns: int
     hits: int = 0
+    apart: int = 0  # of them where nobody else was near
     doubts: int = 0  # detections in a row that did not find it, while it was unsure
     crop: Crop | None = None
     pose: Pose2D | None = None  # of the newest frame; None = not seen in it

@@ -28,7 +28,7 @@ MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as pos
 MIN_LIKENESS = 0.35  # of a skeleton to the one that a track expects
 OWN = 0.1  # what a skeleton in the crop of a track that was just seen has ahead of others
 NEWCOMER = 1e-3  # a person known already comes first
-LIVED = 10  # sightings after which a track that vanishes into another is hidden, not its double
+LIVED = 10  # sightings amid others that make a person of a track, not another's double
 MAX_DOUBTS = 10  # detections in a row that find nobody where an unsure track is
 
 
@@ -92,6 +92,7 @@ class Tracker:
             track.pose, track.stamp_ns = None, stamp_ns
             if i in pairs:
                 track.take(people[pairs[i]])
+        self._note_who_is_apart()
         taken = {i for j in pairs.values() for i in people[j].finders} - pairs.keys()
         return self._remove([t for i, t in enumerate(self.tracks) if self._ends(t, i in taken)])
 
@@ -131,7 +132,11 @@ class Tracker:
         """Say whether a track is at its end; taken: somebody else got what its crop shows."""
         if track.pose is not None:
             return track.doubts >= MAX_DOUBTS
-        return track.hits == 0 or (taken and track.hits < LIVED)
+        return track.hits == 0 or (taken and self._may_be_a_double(track))
+
+    def _may_be_a_double(self, track: Track) -> bool:
+        """Say whether a track was never more than a second look at somebody else."""
+        return track.hits < LIVED and track.apart < self.config.track.min_hits
 
     def _of_a_size(self, boxes: Sequence[Box]) -> NDArray[np.bool_]:
         """Say which boxes (m) could be those of the tracks (n), by their size; (n, m)."""
@@ -140,13 +145,27 @@ class Tracker:
         return (ratio < MAX_GROWTH) & (ratio > 1 / MAX_GROWTH)
 
     def _somebody_meets(self) -> bool:
-        boxes = [track.box for track in self.tracks]
-        return bool((np.triu(overlaps(boxes, boxes), 1) > MEETING_IOU).any())
+        return bool(meetings(self.tracks).any())
+
+    def _note_who_is_apart(self) -> None:
+        seen = [track for track in self.tracks if track.pose is not None]
+        for track, meets in zip(seen, meetings(seen), strict=True):
+            track.apart += not meets
 
     def _remove(self, gone: list[Track]) -> list[str]:
         ids = {track.track_id for track in gone}
         self.tracks = [track for track in self.tracks if track.track_id not in ids]
         return sorted(ids)
+
+
+def meetings(tracks: Sequence[Track]) -> NDArray[np.bool_]:
+    """Return which of the tracks (n) overlap another one."""
+    if len(tracks) < 2:
+        return np.zeros(len(tracks), bool)
+    boxes = [track.box for track in tracks]
+    shared = overlaps(boxes, boxes)
+    np.fill_diagonal(shared, 0)
+    return np.asarray((shared > MEETING_IOU).any(axis=1))
 
 
 def overlaps(a: Sequence[Box], b: Sequence[Box]) -> NDArray[np.float64]:

@@ -229,6 +229,7 @@ class Health:
             'device': about.device,
             'steps 2D': info.steps if info else 0,
             'ensembles': info.ensembles if info else 0,
+            'window 2D': info.window if info else 0,
             'steps 3D': info.lift_steps if info else 0,
             'hypotheses': info.hypotheses if info else 0,
             'budget_ms': f'{self.budget_ms:.0f}',

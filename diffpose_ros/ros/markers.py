@@ -14,7 +14,7 @@ from diffpose_ros.core.rigid import UP
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.offline.draw import spheres
 from diffpose_ros.ros.convert import duration
-from diffpose_ros.ros.ellipsoids import SphereWriter
+from diffpose_ros.ros.marker_writer import Batch, MarkerWriter
 from diffpose_ros.ros.settings import MarkersConfig
 from geometry_msgs.msg import Point
 import numpy as np
@@ -32,6 +32,7 @@ HYPOTHESIS_WIDTH_M = 0.008
 LABEL_SIZE_M = 0.14
 LABEL_ABOVE_M = 0.2
 SURE, UNSURE, SIGMA_ALPHA, HYPOTHESIS_ALPHA = 1.0, 0.35, 0.25, 0.3
+UPRIGHT = (0.0, 0.0, 0.0, 1.0)  # quaternion x y z w
 INVALID, MEASURED = int(JointState.INVALID), int(JointState.MEASURED)  # enums are slow
 GOLDEN_RATIO = 0.618034  # steps of hue that stay apart however many there are
 
@@ -51,14 +52,15 @@ class Body:
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
-        """Joints (J,) that can be drawn."""
-        finite = np.isfinite(self.pose.xyz).all(axis=1)
-        return finite & (self.pose.state != INVALID)
+        """Joints (J,) that can be drawn, with their ellipsoids."""
+        return np.asarray(self.pose.state != INVALID)
 
-    @property
-    def certain(self) -> NDArray[np.bool_]:
-        """Joints (J,) that can be drawn and whose covariance is known."""
-        return self.known & np.isfinite(self.pose.covariance).all(axis=(1, 2))
+    def shades(self, joints: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return colours (n, 4) of joints (n,); what is not measured is paler."""
+        measured = self.pose.state[joints] == MEASURED
+        shades = np.empty((len(joints), 4))
+        shades[:, :3], shades[:, 3] = self.color, np.where(measured, SURE, UNSURE)
+        return shades
 
 
 class MarkerBoard:
@@ -69,8 +71,8 @@ class MarkerBoard:
         self._numbers: dict[str, int] = {}  # of the people shown
         self._born = 0
         self._shown: set[tuple[str, int]] = set()
-        self._kept: dict[tuple[str, int], Marker] = {}  # to be filled again: new ones are slow
-        self._writer = SphereWriter(SIGMA)
+        self._labels: dict[int, Marker] = {}  # to be filled again: new ones are slow
+        self._writer = MarkerWriter()
 
     def draw(
         self,
@@ -81,17 +83,18 @@ class MarkerBoard:
     ) -> bytes:
         """Return the serialized MarkerArray that shows these people; up (3,) in their frame."""
         bodies = self._bodies(people)
-        markers = [marker for body in bodies for marker in self._draw_body(body, config, up)]
-        self._kept = {(m.ns, m.id): m for m in markers}
-        ids, forms, colors = self._uncertainty(bodies, config.sigma)
-        shown = {(m.ns, m.id) for m in markers} | {(SIGMA, i) for i in ids.tolist()}
-        markers += deletions(self._shown - shown)
+        batches = [batch for body in bodies for batch in self._lists(body, config)]
+        batches += uncertainty(bodies, config.sigma)
+        self._labels = {body.number: self._label(body, up) for body in bodies if body.known.any()}
+        shown = {(batch.ns, i) for batch in batches for i in batch.ids.tolist()}
+        shown |= {(LABEL, number) for number in self._labels}
+        others = [*self._labels.values(), *deletions(self._shown - shown)]
         self._shown = shown
         lifetime = duration(config.lifetime_s)
-        for marker in markers:
+        for marker in others:
             marker.header = header
             marker.lifetime = lifetime
-        return self._writer.write(header, lifetime, ids, forms, colors, markers)
+        return self._writer.write(header, lifetime, batches, others)
 
     def clear(self, header: Header) -> MarkerArray:
         """Return what removes everything that is shown."""
@@ -114,79 +117,74 @@ class MarkerBoard:
         self._numbers = {track_id: self._numbers[track_id] for track_id in poses}
         return [Body(self._numbers[track_id], track_id, pose) for track_id, pose in poses.items()]
 
-    def _draw_body(
-        self, body: Body, config: MarkersConfig, up: NDArray[np.float64]
-    ) -> Iterator[Marker]:
-        if not body.known.any():
-            return
-        points = [Point(x=x, y=y, z=z) for x, y, z in body.pose.xyz.tolist()]
-        joints = np.flatnonzero(body.known)
-        yield self._list(Marker.SPHERE_LIST, JOINTS, body, JOINT_SIZE_M, joints, points)
-        edges = self._edges[body.known[self._edges].all(axis=1)]
-        if len(edges):
-            yield self._list(Marker.LINE_LIST, BONES, body, BONE_WIDTH_M, edges.ravel(), points)
-        yield self._label(body, up)
-        if config.hypotheses and len(body.pose.hypotheses) and len(edges):
-            yield self._hypotheses(body, edges)
-
-    def _uncertainty(self, bodies: list[Body], sigma: float) -> tuple[NDArray, NDArray, NDArray]:
-        """Return ids (N,), spheres (N, 10) and colours (N, 4) of all people's ellipsoids."""
-        ids, means, covariances, colors = [np.zeros(0, int)], [], [], []
-        for body in bodies if sigma else ():
-            joints = np.flatnonzero(body.certain)
-            ids.append(joints + body.number * len(body.certain))
-            means.append(body.pose.xyz[joints])
-            covariances.append(body.pose.covariance[joints])
-            colors.append(np.tile((*body.color, SIGMA_ALPHA), (len(joints), 1)))
-        if len(ids) == 1:
-            return ids[0], np.zeros((0, 10)), np.zeros((0, 4))
-        forms = spheres(np.concatenate(means), np.concatenate(covariances), sigma)
-        return np.concatenate(ids), forms, np.concatenate(colors)
-
-    def _marker(self, kind: int, ns: str, body: Body, size_m: float, color: ColorRGBA) -> Marker:
-        marker = self._kept.get((ns, body.number))
-        if marker is None:
-            marker = Marker(type=kind, ns=ns, id=body.number, color=color)
-            marker.pose.orientation.w = 1.0
-            marker.scale.x = marker.scale.y = marker.scale.z = size_m
-        return marker
-
-    def _list(
-        self, kind: int, ns: str, body: Body, size_m: float, joints: NDArray, points: list[Point]
-    ) -> Marker:
-        """Return joints, or pairs of them, as one marker; what is not measured is paler."""
-        sure, unsure = _rgba(body.color, SURE), _rgba(body.color, UNSURE)
-        marker = self._marker(kind, ns, body, size_m, sure)
-        marker.points = [points[j] for j in joints.tolist()]
-        measured = body.pose.state[joints] == MEASURED
-        paler = not measured.all()
-        marker.colors = [sure if yes else unsure for yes in measured.tolist()] if paler else []
-        return marker
-
-    def _hypotheses(self, body: Body, edges: NDArray) -> Marker:
-        color = _rgba(body.color, HYPOTHESIS_ALPHA)
-        marker = self._marker(Marker.LINE_LIST, HYPOTHESES, body, HYPOTHESIS_WIDTH_M, color)
-        ends = body.pose.hypotheses[:, edges.ravel()].reshape(-1, 3)
-        marker.points = [Point(x=x, y=y, z=z) for x, y, z in ends.tolist()]
-        return marker
+    def _lists(self, body: Body, config: MarkersConfig) -> Iterator[Batch]:
+        """Yield joints, bones and hypotheses of a body."""
+        joints, xyz = np.flatnonzero(body.known), body.pose.xyz
+        if len(joints):
+            yield points_of(
+                body, JOINTS, Marker.SPHERE_LIST, JOINT_SIZE_M, xyz[joints], body.shades(joints)
+            )
+        ends = self._edges[body.known[self._edges].all(axis=1)].ravel()
+        if len(ends):
+            yield points_of(
+                body, BONES, Marker.LINE_LIST, BONE_WIDTH_M, xyz[ends], body.shades(ends)
+            )
+        bodies = body.pose.hypotheses
+        if config.hypotheses and len(bodies) and len(ends):
+            lines = bodies[:, ends].reshape(-1, 3)
+            shades = np.tile((*body.color, HYPOTHESIS_ALPHA), (len(lines), 1))
+            yield points_of(body, HYPOTHESES, Marker.LINE_LIST, HYPOTHESIS_WIDTH_M, lines, shades)
 
     def _label(self, body: Body, up: NDArray[np.float64]) -> Marker:
         """Return the id above the highest joint."""
-        marker = self._marker(
-            Marker.TEXT_VIEW_FACING, LABEL, body, LABEL_SIZE_M, _rgba((1, 1, 1), SURE)
-        )
-        marker.text = body.track_id
+        marker = self._labels.get(body.number) or new_label(body)
         known = body.pose.xyz[body.known]
         x, y, z = (known[(known @ up).argmax()] + LABEL_ABOVE_M * up).tolist()
         marker.pose.position = Point(x=x, y=y, z=z)
         return marker
 
 
+def points_of(
+    body: Body, ns: str, kind: int, size_m: float, points: NDArray, shades: NDArray
+) -> Batch:
+    """Return points (P, 3) of a body in their colours (P, 4) as one marker."""
+    form = np.array([[0, 0, 0, *UPRIGHT, size_m, size_m, size_m]])
+    color = np.array([[*body.color, SURE]])
+    return Batch(ns, kind, np.array([body.number]), form, color, points[None], shades[None])
+
+
+def uncertainty(bodies: list[Body], sigma: float) -> Iterator[Batch]:
+    """Yield the ellipsoids of all joints of all bodies."""
+    known = np.array([body.known for body in bodies])
+    if not sigma or not known.any():
+        return
+    colors = np.array([(*body.color, SIGMA_ALPHA) for body in bodies])
+    numbers = np.array([body.number for body in bodies])
+    people, joints = known.nonzero()
+    yield Batch(
+        SIGMA,
+        Marker.SPHERE,
+        joints + numbers[people] * known.shape[1],
+        spheres(
+            np.concatenate([body.pose.xyz for body in bodies])[known.ravel()],
+            np.concatenate([body.pose.covariance for body in bodies])[known.ravel()],
+            sigma,
+        ),
+        colors[people],
+        np.zeros((len(people), 0, 3)),
+        np.zeros((len(people), 0, 4)),
+    )
+
+
+def new_label(body: Body) -> Marker:
+    """Return the id as text."""
+    marker = Marker(ns=LABEL, id=body.number, type=Marker.TEXT_VIEW_FACING, text=body.track_id)
+    marker.pose.orientation.w = 1.0
+    marker.scale.x = marker.scale.y = marker.scale.z = LABEL_SIZE_M
+    marker.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=SURE)
+    return marker
+
+
 def deletions(shown: Iterable[tuple[str, int]]) -> list[Marker]:
     """Return markers that remove those of these namespaces and ids."""
     return [Marker(ns=ns, id=i, action=Marker.DELETE) for ns, i in sorted(shown)]
-
-
-def _rgba(color: Color, alpha: float) -> ColorRGBA:
-    r, g, b = map(float, color)
-    return ColorRGBA(r=r, g=g, b=b, a=alpha)

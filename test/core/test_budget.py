@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 RICH = InferenceConfig(steps=8, ensembles=4, lift_steps=5, hypotheses=20, budget_ms=200.0)
+SETTINGS = (*EFFORT, 'window')
 reproducibly = settings(max_examples=12, deadline=None, derandomize=True, database=None)
 
 
@@ -26,6 +27,7 @@ class Device:
     fixed: float = 10.0
     person_2d: float = 10.0
     pass_2d: float = 5.0
+    image_2d: float = 1.0
     person_3d: float = 3.0
     pass_3d: float = 0.5
     noise: float = 0.05
@@ -35,7 +37,8 @@ class Device:
     def run(self, config, people):
         """Return result, times of the stages and total of one image."""
         info, seen = inference_info(config, people), min(people, config.max_people)
-        pose2d = seen * (self.person_2d + self.pass_2d * info.steps * info.ensembles)
+        images, passes = info.window * min(info.ensembles, 2), info.steps * info.ensembles
+        pose2d = seen * (self.person_2d + self.image_2d * images + self.pass_2d * passes)
         lift3d = seen * (self.person_3d + self.pass_3d * info.lift_steps * info.hypotheses)
         costs = np.array([self.fixed, pose2d, lift3d]) * self.slowness
         costs *= np.exp(self.noise * self.rng.normal(size=3))
@@ -46,7 +49,7 @@ class Device:
 
 def inference_info(config, people=0):
     inference = config.inference
-    efforts = {name: getattr(inference, name) for name in EFFORT}
+    efforts = {name: getattr(inference, name) for name in SETTINGS}
     cut = {'PEOPLE_CUT'} if people > config.max_people else ()
     return InferenceInfo(**efforts, window_frames=27, model_id='m@1', degraded=frozenset(cut))
 
@@ -67,7 +70,7 @@ def configured(inference=RICH, max_people=10, **changes):
 
 
 def effort(config):
-    return [getattr(config.inference, name) for name in EFFORT] + [config.max_people]
+    return [getattr(config.inference, name) for name in SETTINGS] + [config.max_people]
 
 
 devices = st.builds(
@@ -75,6 +78,7 @@ devices = st.builds(
     fixed=st.floats(1, 30),
     person_2d=st.floats(0, 40),
     pass_2d=st.floats(0.5, 40),
+    image_2d=st.floats(0, 20),
     person_3d=st.floats(0, 10),
     pass_3d=st.floats(0.01, 2),
     noise=st.floats(0, 0.1),
@@ -133,7 +137,7 @@ def test_an_ample_budget_ends_with_everything_that_is_configured():
 
 
 def test_the_first_image_gets_the_least_effort_for_everybody():
-    assert effort(BudgetController().choose(configured())) == [1, 1, 1, 1, 10]
+    assert effort(BudgetController().choose(configured())) == [1, 1, 1, 1, 1, 10]
 
 
 def test_effort_goes_down_within_a_few_images_when_the_device_gets_slow():
@@ -167,7 +171,13 @@ def test_people_are_cut_last():
     rungs = ladder(configured())
     with_fewer = [rung for rung in rungs if rung.max_people < 10]
     assert rungs[: len(with_fewer)] == with_fewer
-    assert {tuple(effort(rung)[:4]) for rung in with_fewer} == {(1, 1, 1, 1)}
+    assert {tuple(effort(rung)[:-1]) for rung in with_fewer} == {(1, 1, 1, 1, 1)}
+
+
+def test_the_window_is_cut_first():
+    *below, full = ladder(configured())
+    assert {rung.inference.window for rung in below} == {1}
+    assert replace(below[-1].inference, window=3) == full.inference
 
 
 def test_rungs_rise_in_small_steps_to_what_is_configured():
@@ -175,7 +185,7 @@ def test_rungs_rise_in_small_steps_to_what_is_configured():
     rises = np.diff(rungs, axis=0)
     assert (rises >= 0).all()
     assert ((rises > 0).sum(axis=1) == 1).all()
-    assert rungs[-1].tolist() == [8, 4, 5, 20, 10]
+    assert rungs[-1].tolist() == [8, 4, 5, 20, 3, 10]
 
 
 def test_people_are_cut_only_when_the_least_effort_for_all_is_too_much():
@@ -184,7 +194,7 @@ def test_people_are_cut_only_when_the_least_effort_for_all_is_too_much():
     _, used = play(controller, device, configured(budget_ms=150.0), people=5)
     assert effort(used[-1])[-1] == 10
     _, used = play(controller, device, configured(budget_ms=60.0), people=5)
-    assert effort(used[-1]) == [1, 1, 1, 1, 2]
+    assert effort(used[-1]) == [1, 1, 1, 1, 1, 2]
 
 
 def test_people_come_back_when_there_is_time_again():
@@ -197,7 +207,7 @@ def test_people_come_back_when_there_is_time_again():
 
 def test_a_budget_that_cannot_be_held_gets_the_least():
     _, used = play(BudgetController(), Device(), configured(budget_ms=5.0), people=5)
-    assert effort(used[-1]) == [1, 1, 1, 1, 1]
+    assert effort(used[-1]) == [1, 1, 1, 1, 1, 1]
 
 
 def test_rare_hiccups_do_not_cut_people():

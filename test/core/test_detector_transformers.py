@@ -11,11 +11,16 @@ import pytest
 import torch
 
 CPU = torch.device('cpu')
+NOISE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
 SMALL = {
     **{'d_model': 32, 'encoder_hidden_dim': 32, 'encoder_ffn_dim': 32, 'decoder_ffn_dim': 32},
     **{'encoder_layers': 1, 'decoder_layers': 1, 'num_queries': 5, 'num_denoising': 0},
     **{'encoder_attention_heads': 2, 'decoder_attention_heads': 2, 'decoder_n_points': 2},
     **{'encoder_in_channels': [16] * 3, 'decoder_in_channels': [32] * 3},
+}
+BACKBONE = {
+    **{'embedding_size': 8, 'hidden_sizes': [8, 16, 16, 16], 'depths': [1] * 4},
+    **{'out_features': ['stage2', 'stage3', 'stage4']},
 }
 
 
@@ -83,23 +88,31 @@ def test_a_transformers_detector_needs_a_model():
         load_detector(DetectorConfig(source='transformers'), CPU)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Return a folder with a small RT-DETR of random weights, as save_pretrained leaves it."""
+def rt_detr(transformers, labels):
+    backbone = transformers.RTDetrResNetConfig(layer_type='basic', **BACKBONE)
+    return transformers.RTDetrConfig(backbone_config=backbone, id2label=labels, **SMALL)
+
+
+def d_fine(transformers, labels):
+    backbone = transformers.HGNetV2Config(
+        **{'stem_channels': [3, 8, 8], 'stage_in_channels': [8, 8, 16, 16]},
+        **{'stage_mid_channels': [8] * 4, 'stage_out_channels': [8, 16, 16, 16]},
+        **{'stage_num_blocks': [1] * 4, 'stage_numb_of_layers': [1] * 4},
+        **BACKBONE,
+    )
+    return transformers.DFineConfig(
+        backbone_config=backbone, id2label=labels, **SMALL | {'decoder_layers': 2}
+    )
+
+
+@pytest.fixture(params=[rt_detr, d_fine])
+def folder(request, tmp_path):
+    """Return a folder with a small model of random weights, as save_pretrained leaves it."""
     transformers = pytest.importorskip('transformers', reason='transformers is not installed')
 
     def save(labels):
         torch.manual_seed(0)
-        backbone = transformers.RTDetrResNetConfig(
-            embedding_size=8,
-            hidden_sizes=[8, 16, 16, 16],
-            depths=[1, 1, 1, 1],
-            layer_type='basic',
-            out_features=['stage2', 'stage3', 'stage4'],
-        )
-        config = transformers.RTDetrConfig(
-            backbone_config=backbone, id2label=dict(enumerate(labels)), **SMALL
-        )
+        config = request.param(transformers, dict(enumerate(labels)))
         transformers.AutoModelForObjectDetection.from_config(config).save_pretrained(tmp_path)
         return str(tmp_path)
 
@@ -108,9 +121,11 @@ def folder(tmp_path):
 
 def test_a_local_folder_is_loaded_and_answers_with_boxes_in_the_picture(folder):
     config = DetectorConfig(source='transformers', model=folder(['cat', 'person']))
-    found = load_detector(config, CPU)
-    found.warm_up()
-    for box in found.detect(np.full((120, 160, 3), 90, np.uint8)):
+    detector = load_detector(config, CPU)
+    detector.warm_up()
+    found = detector.detect(NOISE)
+    assert found
+    for box in found:
         assert (box.corners >= -0.5).all()
         assert (box.corners <= [159.5, 119.5] * 2).all()
 

@@ -88,6 +88,16 @@ def test_later_frames_fill_the_slots_after_the_key_frame(estimator):
     assert all((a.xy != b.xy).any() for a, b in zip(causal, centred, strict=True))
 
 
+def test_in_a_smaller_window_only_the_nearest_frames_are_looked_at(estimator):
+    stage, frames = Stage2D(estimator), film(4)
+    for window, shown in ((1, frames[3:]), (2, frames[2:]), (3, frames[1:])):
+        estimator.crops = 0
+        people = tracks()
+        seen = stage.estimate(frames[1:], people, InferenceConfig(window=window))
+        assert estimator.crops == window * len(BOXES)
+        assert_same(seen, stage.estimate(shown, tracks(), ONCE))
+
+
 def test_people_do_not_influence_each_other(estimator):
     stage, frames = Stage2D(estimator), film(3)
     together = stage.estimate(frames, tracks(), ONCE)

@@ -193,7 +193,7 @@ def walk(tracker, frames, hidden=()):
     for frame in frames:
         a, b = at(150, frame), replace(RIGHT, x_center=450 - 10 * frame)
         visible = a if frame in hidden else b
-        follow(tracker, frame, a, visible, detections=() if frame else [a, b])
+        follow(tracker, frame, a, visible, detections=() if tracker.tracks else [a, b])
     return [t.track_id for t in sorted(tracker.tracks, key=lambda t: t.expected.xy[:, 0].mean())]
 
 
@@ -203,6 +203,24 @@ def test_two_people_who_cross_keep_their_ids_although_one_hides_the_other():
     after = walk(tracker, range(13, 30), hidden=range(13, 18))
     assert after == before[::-1]
     assert len(tracker.tracks) == 2
+
+
+@pytest.mark.parametrize('first', [0, 6, 9])
+def test_who_was_seen_apart_only_shortly_before_keeps_the_id_too(first):
+    tracker = Tracker(CONFIG)
+    before = walk(tracker, range(first, 13))
+    after = walk(tracker, range(13, 30), hidden=range(13, 18))
+    assert after == before[::-1]
+
+
+def test_a_track_that_was_never_apart_from_another_is_its_double_and_ends():
+    tracker = Tracker(CONFIG)
+    beside = replace(LEFT, x_center=LEFT.x_center + 50)
+    for frame in range(5):
+        follow(tracker, frame, LEFT, beside, detections=() if frame else [LEFT, beside])
+    person, double = ids(tracker)
+    assert follow(tracker, 5, LEFT, LEFT) == [double]
+    assert ids(tracker) == [person]
 
 
 def test_who_is_hidden_is_told_to_be_and_moves_on():

@@ -41,7 +41,8 @@ class StandInPipeline:
         people = self.people[: self.config.max_people]
         with stage('pose2d'):
             self.go.wait(30)
-            self.spend(self.unit_ms * len(people) * (1 + inference.steps * inference.ensembles))
+            passes = inference.window + inference.steps * inference.ensembles
+            self.spend(self.unit_ms * len(people) * passes)
         with stage('lift3d'):
             self.spend(self.unit_ms * len(people) * inference.lift_steps)
         if self.failures:
@@ -61,6 +62,7 @@ class StandInPipeline:
             27,
             self.model_id,
             degraded=frozenset(name for name, true in degraded.items() if true),
+            window=inference.window,
         )
         return FrameResult(frame.stamp_ns, tuple(people), info, lost)
 

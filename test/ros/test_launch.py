@@ -12,6 +12,7 @@ from diffpose_ros.core.share import find_shared
 from diffpose_ros.msg import SkeletonArray
 import numpy as np
 import pytest
+from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -55,9 +56,14 @@ def launch(tmp_path):
         f'#!/bin/sh\necho $$ >> {tmp_path}/pids\nexec {sys.executable} {STANDIN} "$@"\n'
     )
     executable.chmod(0o755)
-    marker = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages' / 'diffpose_ros'
-    marker.parent.mkdir(parents=True)
-    marker.touch()
+    rectifier = tmp_path / 'lib' / 'image_proc' / 'rectify_node'
+    rectifier.parent.mkdir()
+    rectifier.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/rectifier\nexec sleep 600\n')
+    rectifier.chmod(0o755)
+    packages = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages'
+    packages.mkdir(parents=True)
+    for package in ('diffpose_ros', 'image_proc'):
+        (packages / package).touch()
     prefixes = [str(tmp_path), *os.environ.get('AMENT_PREFIX_PATH', sys.prefix).split(os.pathsep)]
     environment = os.environ | {
         'AMENT_PREFIX_PATH': os.pathsep.join(prefixes),
@@ -182,6 +188,23 @@ def test_compressed_images_are_taken_from_the_topic_of_the_transport(launch, con
     launch('image_transport:=compressed', 'image_topic:=/cam/image_raw')
     msg = answer(context, topic='/cam/image_raw/compressed', image=compressed())
     assert (msg.image_width, msg.image_height) == (64, 48)
+
+
+def test_images_are_rectified_upstream_where_that_is_asked_for(launch, context, tmp_path):
+    launch('rectify:=true', 'image_topic:=/cam/image_raw', 'namespace:=front')
+    assert answer(context, '/front', '/front/image_rect').skeletons
+    node = Bystander(context=context)
+    client = node.create_client(GetParameters, '/front/diffpose/get_parameters')
+    assert client.wait_for_service(START_S)
+    done = client.call_async(GetParameters.Request(names=['rectified']))
+    with SingleThreadedExecutor(context=context) as executor:
+        executor.add_node(node)
+        executor.spin_until_future_complete(done, timeout_sec=START_S)
+    assert done.result().values[0].bool_value
+    node.destroy_node()
+    told = (tmp_path / 'rectifier').read_text()
+    assert 'image:=/cam/image_raw' in told
+    assert '__ns:=/front' in told
 
 
 def test_depth_and_its_topic_are_taken(launch, context):

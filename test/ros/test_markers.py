@@ -9,7 +9,7 @@ from diffpose_ros.core.share import find_shared
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.offline.draw import spheres
 from diffpose_ros.ros import topics
-from diffpose_ros.ros.ellipsoids import SphereWriter
+from diffpose_ros.ros.marker_writer import Batch, MarkerWriter
 from diffpose_ros.ros.markers import MarkerBoard
 from diffpose_ros.ros.settings import MarkersConfig
 import numpy as np
@@ -169,24 +169,33 @@ def test_clear_deletes_all_that_is_shown(board):
     'frame_id', ['c', 'ca', 'cam', 'came', 'a_frame', 'head_front_camera', '']
 )
 @pytest.mark.parametrize('others', [0, 1, 3])
-@pytest.mark.parametrize('count', [0, 1, 5])
-def test_copied_spheres_equal_those_made_one_by_one(frame_id, others, count):
-    header = Header(frame_id=frame_id)
+@pytest.mark.parametrize(('count', 'points'), [(0, 0), (1, 0), (5, 0), (1, 1), (3, 7)])
+def test_copied_markers_equal_those_made_one_by_one(frame_id, others, count, points):
+    header, lifetime = Header(frame_id=frame_id), Duration(sec=3)
     header.stamp.sec, header.stamp.nanosec = 2**31 - 1, 999_999_999
     rng = np.random.default_rng(count)
-    ids, colors = rng.integers(0, 2**31 - 1, count), rng.uniform(0, 1, (count, 4))
-    half = rng.normal(size=(count, 3, 3))
-    bodies = spheres(rng.normal(size=(count, 3)), half @ half.transpose(0, 2, 1), 2.0)
+    ids, colors = rng.integers(0, 2**31 - 1, count), np.float32(rng.uniform(size=(count, 4)))
+    bodies, places = rng.normal(size=(count, 10)), rng.normal(size=(count, points, 3))
+    shades = np.float32(rng.uniform(size=(count, points, 4)))
+    batch = Batch('many', Marker.LINE_LIST, ids, bodies, colors, places, shades)
     rest = [Marker(header=header, ns='label', text='x' * n) for n in range(others)]
-    raw = SphereWriter('sigma').write(header, Duration(sec=3), ids, bodies, colors, rest)
+    raw = MarkerWriter().write(header, lifetime, [batch, batch], rest)
     got = deserialize_message(raw, MarkerArray).markers
-    assert got[count:] == rest
-    for marker, i, body, color in zip(got, ids, bodies, colors, strict=False):
-        assert (marker.id, marker.type, marker.action, marker.ns) == (i, 2, 0, 'sigma')
-        assert (marker.header, marker.lifetime) == (header, Duration(sec=3))
-        p, q, s, c = marker.pose.position, marker.pose.orientation, marker.scale, marker.color
+    assert got[2 * count :] == rest
+    for marker, i, body, color, place, shade in zip(
+        got, [*ids] * 2, [*bodies] * 2, [*colors] * 2, [*places] * 2, [*shades] * 2, strict=False
+    ):
+        assert (marker.id, marker.type, marker.action, marker.ns) == (i, 5, 0, 'many')
+        assert (marker.header, marker.lifetime) == (header, lifetime)
+        p, q, s = marker.pose.position, marker.pose.orientation, marker.scale
         assert [p.x, p.y, p.z, q.x, q.y, q.z, q.w, s.x, s.y, s.z] == body.tolist()
-        assert [c.r, c.g, c.b, c.a] == color.astype(np.float32).tolist()
+        assert rgba(marker.color) == color.tolist()
+        assert [[p.x, p.y, p.z] for p in marker.points] == place.tolist()
+        assert [rgba(c) for c in marker.colors] == shade.tolist()
+
+
+def rgba(color):
+    return [color.r, color.g, color.b, color.a]
 
 
 def test_flat_covariances_give_spheres_that_rviz_can_draw():

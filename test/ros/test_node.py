@@ -186,6 +186,16 @@ def test_without_calibration_people_are_seen_and_the_message_says_so(graph):
     assert g.pipeline.frames[0].camera is None
 
 
+def test_a_missing_calibration_is_one_warning(graph, monkeypatch, capfd):
+    monkeypatch.setattr('diffpose_ros.ros.frames.PATIENCE_S', 0.0)
+    g = graph().bring_up()
+    skeletons = g.listen('skeletons')
+    for n in range(1, 5):
+        g.bystander.show(stamp_s=n)
+        wait_for(lambda n=n: len(skeletons) == n)
+    assert capfd.readouterr().err.count('uncalibrated') == 1
+
+
 def test_a_pipeline_that_breaks_costs_one_image(graph):
     g = graph().bring_up()
     skeletons = g.listen('skeletons')
