@@ -124,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--learning-rate', type=float, default=1e-3)
     parser.add_argument('--backbone', choices=BACKBONES, default=BACKBONES[0])
     parser.add_argument('--pretrained', default='', help='ViTPose weights, folder or hub id')
-    parser.add_argument('--crop', type=int, nargs=2, default=(96, 128), help='columns, rows')
+    parser.add_argument('--crop', type=int, nargs=2, default=(128, 160), help='columns, rows')
     parser.add_argument('--signal-scale', type=float, default=0.5)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--bf16', action='store_true', help='where the machine is fast at it')

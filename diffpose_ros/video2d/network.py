@@ -27,7 +27,7 @@ class NetworkConfig:
     """What fixes the shape of the network; stored in the checkpoint."""
 
     skeleton: str = 'posetrack_15'
-    crop_size: tuple[int, int] = (96, 128)  # columns, rows
+    crop_size: tuple[int, int] = (128, 160)  # columns, rows
     past: int = 2  # earlier frames in the window
     future: int = 2  # later frames in the window
     backbone: str = COMPACT
