@@ -115,23 +115,24 @@ class PosePipeline:
             return self._lift(seen)
 
     @torch.inference_mode()
-    def follow(self, frames: Iterable[Frame]) -> Iterator[FrameResult]:
+    def follow(self, frames: Iterable[Frame], stage: Stage = no_stage) -> Iterator[FrameResult]:
         """
         Yield the people of each frame of a recording, as the frames before and after it show them.
 
         frames  in the order in which they came; jumps of their clock are as for step
+        stage   as of step; every stage runs once per frame, in the order of the frames
         """
         reach_ns = self._stage3d.lookahead_s * NANOSECONDS
         waiting: deque[Seen] = deque()
         for frame, later in with_later(frames, self._stage2d.later_frames):
-            seen = self._see(frame, later, no_stage)
+            seen = self._see(frame, later, stage)
             while waiting and (
                 not 0 <= frame.stamp_ns - waiting[0].frame.stamp_ns <= reach_ns
                 or len(waiting) == MAX_WAITING
             ):
-                yield self._look_back(waiting.popleft())
+                yield self._look_back(waiting.popleft(), stage)
             waiting.append(seen)
-        yield from map(self._look_back, waiting)
+        yield from (self._look_back(seen, stage) for seen in waiting)
 
     def reset(self) -> tuple[str, ...]:
         """Forget all people and frames; return the ids that end."""
@@ -222,15 +223,16 @@ class PosePipeline:
         people = tuple(replace(p, pose3d=in_space.get(p.track_id)) for p in seen.people)
         return FrameResult(frame.stamp_ns, people, seen.info, seen.lost)
 
-    def _look_back(self, seen: Seen) -> FrameResult:
+    def _look_back(self, seen: Seen, stage: Stage) -> FrameResult:
         """Lift a frame with what later frames showed, and say so."""
-        stage = self._stage3d
+        stage3d = self._stage3d
         info = replace(
             seen.info,
-            window_frames=stage.window_frames + stage.later_frames,
-            lookahead_s=stage.lookahead_s,
+            window_frames=stage3d.window_frames + stage3d.later_frames,
+            lookahead_s=stage3d.lookahead_s,
         )
-        return self._lift(replace(seen, info=info))
+        with stage('lift3d'):
+            return self._lift(replace(seen, info=info))
 
     def _person(self, track: Track, stamp_ns: int) -> Person:
         return Person(

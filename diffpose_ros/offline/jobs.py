@@ -38,12 +38,14 @@ class Recording(Protocol):
     start_ns  begin on the recording's own clock
     end_ns    end, as far as it is known
     images    how many there are, as far as it is known
+    timing    the answers say where the time went
     """
 
     out: Path
     start_ns: int
     end_ns: int
     images: int
+    timing: bool
 
     def describe(self) -> dict[str, Any]:
         """Return what the answers depend on, in the terms of JSON."""
@@ -161,7 +163,7 @@ class Worker:
 
     def _process(self, job: Job, segment: Segment, tick: Tick) -> int:
         frames = job.recording.frames(segment.warm_up_ns, segment.look_ahead_ns)
-        answers = process(self._pipeline, frames, segment, tick)
+        answers = process(self._pipeline, frames, segment, tick, job.recording.timing)
         job.keep(segment, answers)
         return sum(answer.time_ns >= segment.start_ns for answer in answers)
 

@@ -31,6 +31,7 @@ COLUMNS = (
 
 def to_json(answer: Answer) -> dict[str, Any]:
     """Return an answer in the terms of JSON; shapes, units and frames are those of core.people."""
+    times = {'stages_ms': answer.stages_ms} if answer.stages_ms else {}
     return {
         'time_ns': answer.time_ns,
         'size': list(answer.size),
@@ -38,6 +39,7 @@ def to_json(answer: Answer) -> dict[str, Any]:
         'people': [_plain(asdict(person)) for person in answer.result.people],
         'lost': list(answer.result.lost),
         'info': _plain(asdict(answer.result.info)),
+        **times,
     }
 
 
@@ -51,7 +53,7 @@ def from_json(document: dict[str, Any]) -> Answer:
         tuple(document['lost']),
     )
     width, height = document['size']
-    return Answer(document['time_ns'], (width, height), result)
+    return Answer(document['time_ns'], (width, height), result, document.get('stages_ms', {}))
 
 
 def write_json(path: Path, answers: Iterable[Answer], skeleton: Skeleton) -> None:

@@ -11,14 +11,15 @@ detector carry on from all of the past.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile, tee
 
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.likeness import assign
 from diffpose_ros.core.people import Frame, FrameResult, Person
-from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.core.pipeline import no_stage, PosePipeline, Stage
 from diffpose_ros.core.tracker import MIN_IOU, overlaps
+from diffpose_ros.offline.stage_times import fetched, StageTimes
 
 SEGMENT_S = 30
 WARM_UP_S = 2  # the lifter looks 0.43 s back, a track outlives 0.5 s without its person
@@ -50,13 +51,15 @@ class Answer:
     """
     What the pipeline says about one image.
 
-    time_ns  place of the image in the recording
-    size     (width, height) of the image in pixels
+    time_ns    place of the image in the recording
+    size       (width, height) of the image in pixels
+    stages_ms  time by stage; empty: not measured
     """
 
     time_ns: int
     size: tuple[int, int]
     result: FrameResult
+    stages_ms: dict[str, float] = field(default_factory=dict)
 
 
 def cut(start_ns: int, end_ns: int) -> list[Segment]:
@@ -71,23 +74,27 @@ def process(
     frames: Iterable[tuple[int, Frame]],
     segment: Segment,
     tick: Callable[[], object],
+    timing: bool = False,
 ) -> list[Answer]:
     """
     Return the answers of a segment, before them that of the last image of the warm-up, if any.
 
     frames  place in the recording in ns and image, from the warm-up to the end of the look-ahead
     tick    is called after every image of the segment
+    timing  measure the stages of every image
     """
     pipeline.reset()
     answers: list[Answer] = []
-    places, shown = tee(frames)
-    results = pipeline.follow(frame for _, frame in shown)
+    times = StageTimes()
+    stage: Stage = times.stage if timing else no_stage
+    places, shown = tee(fetched(frames, stage))
+    results = pipeline.follow((frame for _, frame in shown), stage)
     wanted = takewhile(lambda place: place[0] < segment.stop_ns, places)
     for (time_ns, frame), result in zip(wanted, results, strict=False):
         if time_ns < segment.start_ns:
             answers.clear()
         height, width = frame.image.shape[:2]
-        answers.append(Answer(time_ns, (width, height), result))
+        answers.append(Answer(time_ns, (width, height), result, times.next()))
         if time_ns >= segment.start_ns:
             tick()
     return answers

@@ -44,6 +44,7 @@ class VideoRecording:
     end_ns: int
     images: int
     start_ns: int = 0
+    timing: bool = False
 
     @classmethod
     def open(

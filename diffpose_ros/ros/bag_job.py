@@ -1,9 +1,9 @@
 """
 Bags: every image of a recording answered, the answers as messages beside the original topics.
 
-The result depends on the bag, the seed and the device alone. So it holds no FrameTiming, whose
-times differ from run to run, and one calibration: the first CameraInfo of the bag. An interrupted
-run goes on where it stopped: rerun the same command.
+The result depends on the bag, the seed and the device alone. So it holds FrameTiming, whose times
+differ from run to run, on request only, and one calibration: the first CameraInfo of the bag. An
+interrupted run goes on where it stopped: rerun the same command.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from diffpose_ros.offline.options import add_settings, file_state, output, setti
 from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.segments import Answer
-from diffpose_ros.ros.bag_messages import Speaker, SPOKEN
+from diffpose_ros.ros.bag_messages import Speaker, spoken
 from diffpose_ros.ros.images import camera_from_info, to_rgb
 from rclpy.serialization import deserialize_message
 from rosbags.interfaces import Connection
@@ -42,6 +42,7 @@ class BagRecording:
     topic        of the images, sensor_msgs Image or CompressedImage
     camera_info  of their calibration, None = unknown
     rectified    the images were undistorted with this calibration
+    timing       write where the time of every image went
     """
 
     bag: Path
@@ -52,25 +53,31 @@ class BagRecording:
     start_ns: int
     end_ns: int
     images: int
+    timing: bool
 
     @classmethod
     def open(
-        cls, bag: Path, topic: str | None, camera_info: str | None, rectified: bool, out: Path
+        cls,
+        bag: Path,
+        topic: str | None,
+        camera_info: str | None,
+        rectified: bool,
+        out: Path,
+        timing: bool = False,
     ) -> 'BagRecording':
         """Check bag and topics; raise FileNotFoundError or ValueError."""
         with open_bag(bag) as reader:
             images = choose(reader, topic, set(IMAGES), 'image', '--topic')
-            spoken = sorted(
-                {c.topic for c in reader.connections} & {name for name, _, _ in SPOKEN}
-            )
-            if spoken:
-                raise ValueError(f'{bag} holds {spoken} already; give the original bag')
+            ours = {name for name, _, _ in spoken(timing)}
+            held = sorted(ours & {c.topic for c in reader.connections})
+            if held:
+                raise ValueError(f'{bag} holds {held} already; give the original bag')
             if camera_info is None:
                 camera_info = camera_info_beside(reader, images.topic)
             else:
                 choose(reader, camera_info, {CAMERA_INFO}, 'CameraInfo', '--camera-info')
             span = (reader.start_time, reader.end_time, images.msgcount)
-        return cls(bag.resolve(), images.topic, camera_info, rectified, out, *span)
+        return cls(bag.resolve(), images.topic, camera_info, rectified, out, *span, timing)
 
     def describe(self) -> dict[str, Any]:
         """Return the files of the bag, the topics and how they are understood."""
@@ -79,6 +86,7 @@ class BagRecording:
             'files': [file_state(path) for path in files],
             'topics': [self.topic, self.camera_info],
             'rectified': self.rectified,
+            'timing': self.timing,
         }
 
     def frames(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, Frame]]:
@@ -102,7 +110,7 @@ class BagRecording:
         with open_bag(self.bag) as reader, BagWriter(self.out) as out:
             for connection in reader.connections:
                 out.copy_topic(connection)
-            speaker = Speaker(out, self.start_ns)
+            speaker = Speaker(out, self.start_ns, self.timing)
             following, sequence = answers(), 0
             answer = next(following, None)
             for connection, time_ns, cdr in reader.messages():
@@ -155,15 +163,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_topics(parser: argparse.ArgumentParser) -> None:
-    """Declare where images and calibration are."""
+    """Declare which topics are read and written."""
     parser.add_argument('--topic', help='of the images; default: the only one there is')
     parser.add_argument('--camera-info', help='default: camera_info beside the images')
     parser.add_argument('--rectified', action='store_true', help='the images are undistorted')
+    about = 'also write /diffpose/timing: wall times, which alone differ from run to run'
+    parser.add_argument('--timing', action='store_true', help=about)
 
 
 def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.from_config) -> int:
     """Process one bag; return the exit code."""
     out = output(args.out, '.mcap', args.bag)
-    recording = BagRecording.open(args.bag, args.topic, args.camera_info, args.rectified, out)
+    recording = BagRecording.open(
+        args.bag, args.topic, args.camera_info, args.rectified, out, args.timing
+    )
     run_one(Job(recording, settings(args)), make_pipeline)
     return 0

@@ -2,8 +2,8 @@
 Many bags: a folder of recordings processed here or by the workers of a Ray cluster.
 
 Bags, and the segments of each, are spread over the workers; every output is the same as that of
-`diffpose bag`, byte for byte. What is done stands in OUT/manifest.jsonl: after an interruption,
-rerun the same command.
+`diffpose bag`, byte for byte, but for the times of --timing. What is done stands in
+OUT/manifest.jsonl: after an interruption, rerun the same command.
 """
 
 import argparse
@@ -78,7 +78,9 @@ def plan(
     jobs, failures = [], []
     for bag, out in bags:
         try:
-            recording = BagRecording.open(bag, args.topic, args.camera_info, args.rectified, out)
+            recording = BagRecording.open(
+                bag, args.topic, args.camera_info, args.rectified, out, args.timing
+            )
         except (ValueError, OSError) as error:
             failures.append(str(error))
             continue

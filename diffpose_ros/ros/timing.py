@@ -1,10 +1,11 @@
 """Where the time of a frame goes; the clock that the pipeline does not have."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 import time
 from typing import ClassVar
+
+from diffpose_ros.offline.stage_times import clocked
 
 
 @dataclass
@@ -30,15 +31,13 @@ class Timing:
         """Whether the results came later than the budget allows."""
         return 0 < self.budget_ms < self.total_ms
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[None]:
         """Add the time spent inside to a stage."""
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent_ms = (time.perf_counter() - begin) * 1000
+
+        def add(spent_ms: float) -> None:
             self.stages_ms[name] = self.stages_ms.get(name, 0.0) + spent_ms
+
+        return clocked(add)
 
     def start(self) -> None:
         """Note that work begins: until now the image waited."""

@@ -1,6 +1,7 @@
 """The main path with the packaged networks on the packaged clip."""
 
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import islice
 
@@ -98,7 +99,14 @@ def test_a_long_pause_starts_anew_even_where_tracks_are_kept_long(pipeline, fram
 
 
 def test_every_frame_of_a_recording_is_answered_in_order(pipeline, frames):
-    results = list(pipeline.follow(iter(frames[:20])))
+    stages = []
+
+    def stage(name):
+        stages.append(name)
+        return nullcontext()
+
+    results = list(pipeline.follow(iter(frames[:20]), stage))
+    assert Counter(stages) == {'detect': 20, 'pose2d': 20, 'lift3d': 20}
     assert [r.stamp_ns for r in results] == [f.stamp_ns for f in frames[:20]]
     assert {(r.info.window_frames, r.info.lookahead_s) for r in results} == {(27, 0.45)}
 

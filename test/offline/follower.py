@@ -35,8 +35,11 @@ class Follower:
         info = InferenceInfo(1, 1, 2, 5, 14, 'follower@0', degraded=degraded)
         return FrameResult(frame.stamp_ns, people, info, lost)
 
-    def follow(self, frames):
-        return map(self.step, frames)
+    def follow(self, frames, stage):
+        for frame in frames:
+            with stage('pose2d'):
+                result = self.step(frame)
+            yield result
 
     def reset(self):
         self._since_ns = None

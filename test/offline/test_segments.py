@@ -19,7 +19,7 @@ class Window:
     def reset(self):
         """Have no memory."""
 
-    def follow(self, frames):
+    def follow(self, frames, stage):
         stamps = [frame.stamp_ns for frame in frames]
         for stamp in stamps:
             near = tuple(str(s) for s in stamps if abs(s - stamp) < S / 2)
@@ -72,6 +72,32 @@ def test_an_image_is_seen_with_those_around_it_wherever_the_recording_is_cut():
     ]
     assert kept == whole
     assert len(kept) == len(ticks) == 600
+
+
+def test_times_are_those_of_the_image_however_much_later_a_stage_comes(monkeypatch):
+    now_s = itertools.count()
+    monkeypatch.setattr('time.perf_counter', lambda: next(now_s))
+
+    class Late(Window):
+        def follow(self, frames, stage):
+            seen = []
+            for frame in frames:
+                with stage('pose2d'):
+                    seen.append(frame.stamp_ns)
+                    skip(frame)
+            for stamp in seen:
+                with stage('lift3d'):
+                    pass
+                yield FrameResult(stamp, (), INFO)
+
+    def skip(frame):
+        """Let as many seconds pass as images came before."""
+        for _ in range(frame.stamp_ns * 10 // S):
+            next(now_s)
+
+    answers = process(Late(), film(FIRST), FIRST, lambda: None, timing=True)
+    assert [a.stages_ms['pose2d'] for a in answers] == [1000.0 * (i + 1) for i in range(300)]
+    assert {a.stages_ms['lift3d'] for a in answers} == {1000.0}
 
 
 def test_a_person_keeps_id_and_age_across_a_seam():

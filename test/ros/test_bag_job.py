@@ -7,12 +7,13 @@ from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.offline.bag import open_bag, read_bag
 from diffpose_ros.offline.jobs import Job, Settings, Task, Worker
-from diffpose_ros.offline.recording import read_recording
+from diffpose_ros.offline.recording import read_recording, TIMING_TOPIC
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros.bag_job import BagRecording
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
+import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
 from recordings import (
@@ -38,9 +39,9 @@ def bag(tmp_path_factory):
     return record(tmp_path_factory.mktemp('bag') / 'in.mcap')
 
 
-def job_of(bag, folder, topic=None):
+def job_of(bag, folder, topic=None, timing=False):
     folder.mkdir(exist_ok=True)
-    recording = BagRecording.open(bag, topic, None, False, folder / 'out.mcap')
+    recording = BagRecording.open(bag, topic, None, False, folder / 'out.mcap', timing)
     return Job(recording, Settings(PipelineConfig()))
 
 
@@ -115,6 +116,31 @@ def test_an_interrupted_run_leaves_no_output_and_goes_on_to_the_same_bytes(
     assert not job.recording.out.exists()
     run_one(job, make)
     assert job.recording.out.read_bytes() == out.read_bytes()
+
+
+@pytest.fixture(scope='module')
+def timed(bag, tmp_path_factory):
+    """Return the output with times, of a run that was interrupted in the second segment."""
+    job = job_of(bag, tmp_path_factory.mktemp('timed'), timing=True)
+    with pytest.raises(KeyboardInterrupt):
+        run_one(job, partial(make, interrupt_at=100))
+    run_one(job, make)
+    return job.recording.out
+
+
+def test_on_request_every_image_has_its_times(out, timed):
+    frames = read_recording(timed).frames
+    assert len(frames) == IMAGES
+    for frame in frames:
+        stages = frame.stages_ms
+        assert min(stages['decode'], stages['pose2d']) > 0
+        assert stages['total'] == pytest.approx(stages['decode'] + stages['pose2d'])
+        assert np.isnan(stages['age'])
+    assert not any(frame.stages_ms for frame in read_recording(out).frames)
+
+
+def test_only_the_times_are_added_on_request(out, timed):
+    assert [message for message in raw(timed) if message[0] != TIMING_TOPIC] == raw(out)
 
 
 def test_compressed_images_are_decoded(tmp_path, out):

@@ -67,9 +67,10 @@ def test_a_restart_skips_what_is_done_and_does_the_rest(bags, alone, tmp_path):
     assert len(steps) == COUNTS['deep/b.mcap']
 
 
-def test_other_settings_are_other_work(bags, tmp_path):
+@pytest.mark.parametrize('words', [['--seed', '1'], ['--timing']])
+def test_other_settings_are_other_work(bags, tmp_path, words):
     process(bags, tmp_path)
-    process(bags, tmp_path, '--seed', '1')
+    process(bags, tmp_path, *words)
     lines = (tmp_path / 'manifest.jsonl').read_text().splitlines()
     assert len({json.loads(line)['job'] for line in lines}) == 2 * len(COUNTS)
 

@@ -10,16 +10,19 @@ import pytest
 from recordings import make, RAW, record
 
 
-@pytest.fixture(scope='module')
-def people(tmp_path_factory):
+def processed(folder, *options):
     """Return what `diffpose bag` made of three images."""
-    folder = tmp_path_factory.mktemp('people')
     out = folder / 'people.mcap'
     parser = argparse.ArgumentParser()
     bag_job.add_arguments(parser)
     bag = record(folder / 'in.mcap', count=3)
-    bag_job.run(parser.parse_args([str(bag), '-o', str(out)]), make)
+    bag_job.run(parser.parse_args([str(bag), '-o', str(out), *options]), make)
     return out
+
+
+@pytest.fixture(scope='module')
+def people(tmp_path_factory):
+    return processed(tmp_path_factory.mktemp('people'))
 
 
 def test_the_page_shows_the_images_of_the_recording(people, tmp_path):
@@ -28,6 +31,13 @@ def test_the_page_shows_the_images_of_the_recording(people, tmp_path):
     assert 'people: 3 of 3 images' in page
     assert '"video":"data:video/mp4;base64,' in page
     assert [path.name for path in tmp_path.iterdir()] == ['people.html']
+
+
+@pytest.mark.parametrize('options', [[], ['--timing']])
+def test_the_page_tells_the_times_that_the_bag_was_processed_with(options, tmp_path):
+    page = tmp_path / 'people.html'
+    assert main(['report', str(processed(tmp_path, *options)), '-o', str(page)]) == 0
+    assert page.read_text().count('"ms":null') == (0 if options else 3)
 
 
 def test_rerun_gets_every_image_and_its_people(people, tmp_path):
