@@ -1,6 +1,9 @@
 """Video files, compared with OpenCV's reader."""
 
+import os
 import struct
+import subprocess
+import sys
 
 import cv2
 from diffpose_ros.offline.video import VideoReader, VideoWriter
@@ -59,6 +62,30 @@ def test_the_video_of_a_phone_held_upright_is_read_upright(tmp_path):
     assert (reader.width, reader.height) == (48, 64)
     theirs, (_, ours) = read_with_opencv(path)[0], next(iter(reader))
     assert np.abs(theirs.astype(int) - ours).mean() < 4
+
+
+SAME_FRAMES = """
+import pathlib, sys
+import numpy as np
+from diffpose_ros.offline.video import VideoWriter
+wall = np.random.default_rng(0).integers(40, 80, (48, 64, 3), np.uint8)
+with VideoWriter(pathlib.Path(sys.argv[1]), 64, 48) as writer:
+    for number in range(150):
+        image = wall.copy()
+        image[10:20, number % 40 :][:, :8] = 200
+        writer.write(number / 2, image)
+"""
+
+
+@pytest.mark.parametrize('litter', ['77', '254'])
+def test_the_bytes_do_not_depend_on_what_memory_held_before(tmp_path, litter):
+    paths = [tmp_path / 'clean.mp4', tmp_path / 'littered.mp4']
+    for path, rest in zip(paths, ('0', litter), strict=True):
+        environment = os.environ | {'MALLOC_PERTURB_': rest}
+        command = [sys.executable, '-c', SAME_FRAMES, str(path)]
+        subprocess.run(command, env=environment, check=True)
+    clean, littered = (path.read_bytes() for path in paths)
+    assert littered == clean
 
 
 def test_an_odd_size_loses_one_row_and_column(tmp_path):
