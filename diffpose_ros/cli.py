@@ -37,6 +37,7 @@ COMMANDS = {
         'diffpose_ros.ros.benchmark_graph',
         'frame rate, latency, CPU and memory of the whole node',
     ),
+    ('benchmark', 'all'): ('diffpose_ros.evaluate.benchmark_all', 'these four in one file'),
     ('import',): ('diffpose_ros.train.released', 'read the published weights of Gong et al.'),
     ('train', 'video2d'): ('diffpose_ros.train.video2d', 'train the 2D estimator'),
     ('train', 'lift3d'): ('diffpose_ros.train.lift3d', 'train the lifter'),

@@ -13,16 +13,25 @@ from diffpose_ros.core.files import write_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare where the result goes and what it is compared with."""
     parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
-    parser.add_argument('--compare', type=Path, help='JSON of an earlier run: tell the ratios')
+    parser.add_argument(
+        '--compare', type=earlier, help='JSON of an earlier run: tell the ratios', metavar='FILE'
+    )
+
+
+def earlier(path: str) -> dict[str, Any]:
+    """Read an earlier result before anything is measured; argparse tells what is wrong."""
+    try:
+        return read(Path(path))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def conclude(result: dict[str, Any], args: argparse.Namespace) -> None:
-    """Write a result, and what became of the earlier one; ValueError when that is unreadable."""
-    before = None if args.compare is None else read(args.compare)
+    """Write a result and tell what became of the earlier one."""
     args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, result)
-    if before is not None:
-        sys.stdout.write(ratios(before, result) + '\n')
+    if args.compare is not None:
+        sys.stdout.write(ratios(args.compare, result) + '\n')
 
 
 def read(path: Path) -> dict[str, Any]:

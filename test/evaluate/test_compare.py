@@ -35,7 +35,14 @@ def test_without_an_earlier_result_only_the_file_is_written(tmp_path, capsys):
     assert capsys.readouterr().out == ''
 
 
-def test_what_is_no_result_is_refused_in_words(tmp_path):
-    (tmp_path / 'x').write_text('{"half": ')
-    with pytest.raises(ValueError, match='x is no result of a benchmark'):
-        compare.conclude(NOW, arguments(tmp_path / 'now.json', '--compare', tmp_path / 'x'))
+@pytest.mark.parametrize(
+    ('name', 'complaint'),
+    [('half.json', 'half.json is no result of a benchmark'), ('nowhere.json', 'No such file')],
+)
+def test_what_is_no_result_is_refused_in_words_before_anything_is_measured(
+    tmp_path, capsys, name, complaint
+):
+    (tmp_path / 'half.json').write_text('{"half": ')
+    with pytest.raises(SystemExit, match='2'):
+        arguments(tmp_path / 'now.json', '--compare', tmp_path / name)
+    assert complaint in capsys.readouterr().err
