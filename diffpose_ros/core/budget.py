@@ -14,6 +14,7 @@ from statistics import median
 
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import FrameResult, InferenceInfo
+from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
@@ -55,7 +56,7 @@ def rising_efforts(full: InferenceConfig) -> list[InferenceConfig]:
 
 def work(info: InferenceConfig | InferenceInfo) -> tuple[int, int]:
     """Return the passes per person through the networks of STAGES; of 2D also those of images."""
-    images = info.window * min(info.ensembles, 2)  # the crop and its mirror image
+    images = info.window * VideoEstimator.views(info.ensembles)
     return images + info.steps * info.ensembles, info.lift_steps * info.hypotheses
 
 

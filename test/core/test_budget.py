@@ -10,6 +10,7 @@ from diffpose_ros.core.budget import (
 )
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import Box, FrameResult, InferenceInfo, Person, TrackState
+from diffpose_ros.video2d.estimator import VideoEstimator
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -37,7 +38,8 @@ class Device:
     def run(self, config, people):
         """Return result, times of the stages and total of one image."""
         info, seen = inference_info(config, people), min(people, config.max_people)
-        images, passes = info.window * min(info.ensembles, 2), info.steps * info.ensembles
+        images = info.window * VideoEstimator.views(info.ensembles)
+        passes = info.steps * info.ensembles
         pose2d = seen * (self.person_2d + self.image_2d * images + self.pass_2d * passes)
         lift3d = seen * (self.person_3d + self.pass_3d * info.lift_steps * info.hypotheses)
         costs = np.array([self.fixed, pose2d, lift3d]) * self.slowness
