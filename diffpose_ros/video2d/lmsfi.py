@@ -5,10 +5,16 @@ At each scale j the noisy heatmaps only tell where to look: A = sigmoid(max over
 mask of likely joints, and the local features A * F stand beside the global ones F.
 """
 
-from diffpose_ros.video2d.layers import conv_bn, EncoderLayer, GridPosition, to_map, to_tokens
+from diffpose_ros.video2d.layers import (
+    conv_bn,
+    EncoderLayer,
+    GridPosition,
+    resize,
+    to_map,
+    to_tokens,
+)
 import torch
 from torch import nn, Tensor
-from torch.nn import functional
 
 
 def mask_of(refined: Tensor) -> Tensor:
@@ -53,8 +59,7 @@ class LowScale(nn.Module):
         tokens = self.join(to_tokens(look_up(A, features)))
         for layer in self.layers:
             tokens = layer(tokens)
-        Y = self.out(to_map(tokens, rows, columns))
-        return functional.interpolate(Y, scale_factor=4, mode='bilinear', align_corners=False)
+        return resize(self.out(to_map(tokens, rows, columns)), 4 * rows, 4 * columns)
 
 
 class HighScale(nn.Module):
@@ -74,8 +79,4 @@ class HighScale(nn.Module):
     def forward(self, A: Tensor, features: Tensor) -> Tensor:
         """Return Y^j, as wide as the heatmaps, of A^j (B, 1, h, w) and F^j (B, C, h, w)."""
         Y = self.out(self.mix(look_up(A, features)))
-        if self.enlarge == 1:
-            return Y
-        return functional.interpolate(
-            Y, scale_factor=self.enlarge, mode='bilinear', align_corners=False
-        )
+        return resize(Y, *(self.enlarge * n for n in Y.shape[2:]))
