@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import json
 from pathlib import Path
 import sys
+from typing import TypeVar
 from unittest.mock import patch
 
 from diffpose_ros.core.checkpoint import load_checkpoint, restore
@@ -25,8 +26,8 @@ from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate.images2d import measure, Predictions
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.labelled import People, read_all, read_split
-from diffpose_ros.train.loop import Budget, Ema
-from diffpose_ros.train.pose_trainer import Learner, pose_loss, spread_out, WARM_UP
+from diffpose_ros.train.loop import Budget
+from diffpose_ros.train.pose_trainer import Learner, pose_loss, spread_out, Trainer, WARM_UP
 from diffpose_ros.train.stills import Mixture, WindowDataset, Wish
 from diffpose_ros.video2d import lmsfi
 from diffpose_ros.video2d.calibration import Calibration
@@ -34,6 +35,7 @@ from diffpose_ros.video2d.estimator import VideoEstimator
 from diffpose_ros.video2d.heatmap import encode
 from diffpose_ros.video2d.layers import conv_bn, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.views import VIEWS
 import numpy as np
 import torch
 from torch import nn, Tensor
@@ -61,11 +63,6 @@ class Samples:
     present: Tensor
     xy: Tensor
     weight: Tensor
-
-    def key_frames(self, past: int) -> 'Samples':
-        """Return the samples of all slots as if the key frame, at index past, were alone."""
-        only = torch.arange(self.present.shape[1]) == past
-        return replace(self, present=self.present & only)
 
     def batches(self, size: int, seed: int) -> Iterator[dict[str, Tensor]]:
         """Yield batches without end, everybody once before anybody again."""
@@ -102,10 +99,14 @@ class HeldOut:
     features: Tensor
     present: Tensor
 
-    def key_frames(self, past: int) -> 'HeldOut':
-        """Return the same, as if the key frame, at index past, were alone."""
-        only = torch.arange(self.present.shape[1]) == past
-        return replace(self, present=self.present & only)
+
+Seen = TypeVar('Seen', Samples, HeldOut)
+
+
+def key_frames(seen: Seen, past: int) -> Seen:
+    """Return what was seen in all slots as if the key frame, at index past, were alone."""
+    only = torch.arange(seen.present.shape[1]) == past
+    return replace(seen, present=seen.present & only)
 
 
 def hold_out(estimator: VideoEstimator, people: People) -> HeldOut:
@@ -115,7 +116,7 @@ def hold_out(estimator: VideoEstimator, people: People) -> HeldOut:
         box = Box.around(people.xy[i][people.labelled[i]])
         crops.append(Crop.around(box, estimator.crop_size))
         film = np.stack([crops[-1].cut(f) for f in [*people.earlier[i], people.pictures[i]]])
-        parts.append(estimator.features(film, views=2))
+        parts.append(estimator.features(film, len(VIEWS)))
     window = torch.zeros(len(parts), slots, *parts[0].shape[1:])
     present = torch.zeros(len(parts), slots, dtype=torch.bool)
     filmed = slice(estimator.past + 1 - len(film), estimator.past + 1)
@@ -192,6 +193,24 @@ WINDOWS: dict[str, tuple[Change, bool]] = {
 }
 
 
+class FromFeatures(Learner):
+    """Learns STRL and decoder alone, from frozen features."""
+
+    def loss(self, batch: dict[str, Tensor], progress: float) -> Tensor:
+        """Return the loss of the diffusion model, as in the second half of a training."""
+        config = self.network.config
+        window, present = batch['features'].float(), batch['present']
+        if window.shape[1] == 1:
+            window = window.new_zeros(len(window), config.slots, *window.shape[2:])
+            window[:, config.past] = batch['features'][:, 0].float()
+            present = present.new_zeros(len(window), config.slots)
+            present[:, config.past] = True
+        rows, columns = (4 * n for n in window.shape[3:])
+        target = encode(batch['xy'], rows, columns)
+        predicted = self.denoise(window, present, target)
+        return pose_loss(predicted, target, batch['weight'], WARM_UP + (1 - WARM_UP) * progress)
+
+
 def fit(
     frozen: PoseNetwork, change: Change, sources: list[Iterator], steps: int, seed: int
 ) -> PoseNetwork:
@@ -200,37 +219,12 @@ def fit(
     network = PoseNetwork(frozen.config)
     change(network)
     network.backbone = frozen.backbone
-    learner = Learner(network)
-    parameters = [*network.strl.parameters(), *network.decoder.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.02, fused=True)
-    ema, budget = Ema(learner), Budget(steps=steps)
-    learner.train()
+    trainer = Trainer(FromFeatures(network), torch.device('cpu'), LEARNING_RATE, bf16=False)
+    budget = Budget(steps=steps)
     while budget.progress < 1:
-        for group in optimizer.param_groups:
-            group['lr'] = LEARNING_RATE * budget.learning_rate_share()
-        loss = loss_of(learner, next(sources[budget.step % len(sources)]), budget.progress)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        ema.update(learner)
+        trainer.step(next(sources[budget.step % len(sources)]), budget)
         budget.advance()
-    return ema.model.network
-
-
-def loss_of(learner: Learner, batch: dict[str, Tensor], progress: float) -> Tensor:
-    """Return the loss of the diffusion model, as in the second half of a training."""
-    config = learner.network.config
-    window, present = batch['features'].float(), batch['present']
-    if window.shape[1] == 1:
-        window = window.new_zeros(len(window), config.slots, *window.shape[2:])
-        window[:, config.past] = batch['features'][:, 0].float()
-        present = present.new_zeros(len(window), config.slots)
-        present[:, config.past] = True
-    rows, columns = (4 * n for n in window.shape[3:])
-    target = encode(batch['xy'], rows, columns)
-    predicted = learner.denoise(window, present, target)
-    return pose_loss(predicted, target, batch['weight'], WARM_UP + (1 - WARM_UP) * progress)
+    return trainer.ema.model.network
 
 
 def judge(network: PoseNetwork, held_out: HeldOut, S: int, M: int) -> dict[str, float]:
@@ -292,7 +286,7 @@ class Ablation:
         past = self.frozen.config.past
         for seed in self.seeds:
             for name, (change, window) in WINDOWS.items():
-                of_film, seen = (x if window else x.key_frames(past) for x in (films, held_out))
+                of_film, seen = (x if window else key_frames(x, past) for x in (films, held_out))
                 batches = [photographs.batches(BATCH, seed), of_film.batches(WINDOW_BATCH, seed)]
                 self._run(f'{name}, seed {seed}', change, batches, seed, seen, ONE_STEP)
 

@@ -138,10 +138,10 @@ class Trainer:
     """Learner, optimiser and moving average, and what one step does."""
 
     def __init__(
-        self, network: PoseNetwork, device: torch.device, learning_rate: float, bf16: bool
+        self, learner: Learner, device: torch.device, learning_rate: float, bf16: bool
     ) -> None:
         self.device, self.bf16, self.learning_rate = device, bf16, learning_rate
-        self.learner = Learner(network).to(device, memory_format=torch.channels_last)
+        self.learner = learner.to(device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(
             self.learner.parameters(), lr=learning_rate, weight_decay=0.02, fused=True
         )

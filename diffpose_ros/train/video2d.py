@@ -152,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
     network = PoseNetwork(config)
     if args.start_from:
         restore(network, load_checkpoint(args.start_from, 'pose2d'))
-    trainer = Trainer(network, device, args.learning_rate, args.bf16)
+    trainer = Trainer(Learner(network), device, args.learning_rate, args.bf16)
     folder = RunFolder(args.out) if rank == 0 else None
     budget = Budget(args.minutes, args.steps)
     RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.ablation2d_retrained import Ablation, hold_out, look_at, PARTS, WINDOWS
+from benchmarks.ablation2d_retrained import Ablation, hold_out, key_frames, look_at, PARTS, WINDOWS
 
 
 @pytest.fixture
@@ -43,9 +43,10 @@ def test_every_variant_is_trained_and_measured_once(frozen, tmp_path):
         share for found in results.values() for row in found.values() for share in row.values()
     ]
     assert all(0 <= share <= 1 for share in shares)
+    assert not any(module.training for module in frozen.modules())
 
 
 def test_without_the_window_only_the_key_frame_is_seen(frozen):
     windows = look_at(frozen, films(3, 2), 32, window=True)
-    assert windows.key_frames(2).present.nonzero()[:, 1].unique().tolist() == [2]
-    assert held_out_of(frozen, films(2, 2)).key_frames(2).present.sum() == 2
+    assert key_frames(windows, 2).present.nonzero()[:, 1].unique().tolist() == [2]
+    assert key_frames(held_out_of(frozen, films(2, 2)), 2).present.sum() == 2

@@ -2,6 +2,7 @@ from diffpose_ros.train.loop import Budget
 from diffpose_ros.train.pose_trainer import (
     draw_steps,
     FIRST_SHARE,
+    Learner,
     pose_loss,
     ROBUST_FROM,
     spread_out,
@@ -67,7 +68,7 @@ def test_frames_land_in_their_slots_and_holes_stay_empty(small_config):
 
 @pytest.mark.parametrize(('slots', 'start'), [(1, 0.0), (1, WARM_UP), (5, WARM_UP)])
 def test_a_small_network_learns_one_batch_by_heart(slots, start, small_config):
-    trainer = Trainer(PoseNetwork(small_config), torch.device('cpu'), 1e-2, bf16=False)
+    trainer = Trainer(Learner(PoseNetwork(small_config)), torch.device('cpu'), 1e-2, bf16=False)
     present = torch.zeros(4, slots, dtype=torch.bool)
     present[:, slots // 2] = True
     batch = {
@@ -85,7 +86,7 @@ def test_a_small_network_learns_one_batch_by_heart(slots, start, small_config):
 
 
 def test_the_backbone_alone_is_taught_first(small_config):
-    trainer = Trainer(PoseNetwork(small_config), torch.device('cpu'), 1e-2, bf16=False)
+    trainer = Trainer(Learner(PoseNetwork(small_config)), torch.device('cpu'), 1e-2, bf16=False)
     network = trainer.learner.network
     before = {name: value.clone() for name, value in network.state_dict().items()}
     batch = {
