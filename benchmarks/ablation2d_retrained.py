@@ -78,7 +78,7 @@ def look_at(network: PoseNetwork, people: People, count: int, window: bool) -> S
     """Return samples of random views of the people."""
     config = network.config
     dataset = WindowDataset(
-        Mixture((people,), (1,)), config.past, config.future, Strength.gentle()
+        Mixture((people,), (1,), (1,)), config.past, config.future, Strength.gentle()
     )
     parts = []
     for start in tqdm(range(0, count, BATCH)):

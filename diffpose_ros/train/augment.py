@@ -14,6 +14,7 @@ Picture = NDArray[np.uint8]
 Affine = NDArray[np.float64]  # (2, 3), pixels of the picture to pixels of the crop
 
 UPPER = 'r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist neck nose head_top'.split()
+MOST_PACE = 1.4  # logarithm; frames of a slow processor are four times as far apart as at 30 Hz
 HALF_BODY_JOINTS = 3  # labelled joints that a half body must show
 
 
@@ -144,8 +145,9 @@ def camera_path(
 
     offsets  (T,)  frames from the key frame; at 0 the view is unchanged
     """
-    speed = rng.normal(0, [0.015, 0.015, 0.015, 1.5])  # share of the crop, log zoom, degrees
-    change = rng.normal(0, [0.004, 0.004, 0.004, 0.4])
+    pace = np.exp(rng.uniform(0, MOST_PACE))
+    speed = pace * rng.normal(0, [0.015, 0.015, 0.015, 1.5])  # share of the crop, log zoom, deg
+    change = pace * rng.normal(0, [0.004, 0.004, 0.004, 0.4])
     path = offsets[:, None] * speed + offsets[:, None] ** 2 * change
     return [
         similarity(view, size, float(np.exp(zoom)), turn, (x * size[0], y * size[1]))

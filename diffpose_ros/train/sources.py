@@ -7,6 +7,8 @@ from diffpose_ros.train.labelled import People, read_all, read_split
 from diffpose_ros.train.posetrack import as_people, read_targets, split
 from diffpose_ros.train.stills import Mixture
 
+FILMED = 0.5  # of the windows are rendered films: in those of photographs only the camera moves
+
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that name data."""
@@ -21,7 +23,9 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         'from which its file names start; a ninth of the scenes validates',
     )
     parser.add_argument('--synthetic', type=Path, help='folder with windows_*.tar and .npz')
-    parser.add_argument('--synthetic-share', type=float, default=0.3, help='of the samples')
+    parser.add_argument(
+        '--synthetic-share', type=float, default=0.3, help='of the single frames; of windows half'
+    )
 
 
 def read_sources(args: argparse.Namespace, past: int) -> tuple[Mixture, People]:
@@ -42,8 +46,11 @@ def read_sources(args: argparse.Namespace, past: int) -> tuple[Mixture, People]:
     if not len(validation):
         raise ValueError('nobody to validate with; name labels of more people or scenes')
     sizes = [len(people) / sum(map(len, sources)) for people in sources]
-    if args.synthetic:
-        sources.append(read_all(args.synthetic, 'windows_*.npz'))
-        real = 1 - args.synthetic_share
-        sizes = [*(real * size for size in sizes), args.synthetic_share]
-    return Mixture(tuple(sources), tuple(sizes)), validation
+    if not args.synthetic:
+        return Mixture(tuple(sources), tuple(sizes), tuple(sizes)), validation
+    sources.append(read_all(args.synthetic, 'windows_*.npz'))
+    shares, window_shares = (
+        (*((1 - rendered) * size for size in sizes), rendered)
+        for rendered in (args.synthetic_share, max(args.synthetic_share, FILMED))
+    )
+    return Mixture(tuple(sources), shares, window_shares), validation

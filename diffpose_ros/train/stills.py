@@ -24,14 +24,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Sources of people, and the share of the samples that each gives."""
+    """Sources of people, and the share of the single frames and of the windows that each gives."""
 
     sources: tuple[People, ...]
     shares: tuple[float, ...]
+    window_shares: tuple[float, ...]
 
-    def draw(self, rng: Generator) -> tuple[People, int]:
+    def draw(self, rng: Generator, window: bool) -> tuple[People, int]:
         """Return a source and a position in it."""
-        p = np.array(self.shares) / sum(self.shares)
+        shares = self.window_shares if window else self.shares
+        p = np.array(shares) / sum(shares)
         source = self.sources[rng.choice(len(self.sources), p=p)]
         return source, int(rng.integers(len(source)))
 
@@ -51,7 +53,7 @@ class WindowDataset(Dataset):
     def __getitem__(self, wish: Wish) -> dict[str, NDArray]:
         """Return the sample that the wish describes."""
         rng = np.random.default_rng(wish.seed)
-        people, i = self.mixture.draw(rng)
+        people, i = self.mixture.draw(rng, wish.window)
         other_picture = people.pictures[rng.integers(len(people))]
         skeleton, labelled = people.skeleton, people.labelled[i]
         view = augment.draw_view(people.xy[i], labelled, skeleton, wish.size, rng, self.strength)

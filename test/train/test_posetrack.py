@@ -172,7 +172,9 @@ def test_training_on_nothing_is_refused(tmp_path, capsys):
 def test_the_training_mixes_them_in(samples):
     targets = read_targets(samples / 'jhmdb' / 'test_jhmdb_sub1.json', samples / 'jhmdb')
     people = as_people(targets)
-    dataset = WindowDataset(Mixture((people,), (1.0,)), past=2, future=1, strength=Strength())
+    dataset = WindowDataset(
+        Mixture((people,), (1.0,), (1.0,)), past=2, future=1, strength=Strength()
+    )
     sample = dataset[Wish(seed=1, size=(96, 128), window=True)]
     assert sample['frames'].shape == (4, 3, 128, 96)
     assert sample['weight'].shape == (15,)

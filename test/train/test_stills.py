@@ -22,7 +22,7 @@ def crowd(count: int = 3) -> People:
 
 
 def dataset(people: People) -> WindowDataset:
-    return WindowDataset(Mixture((people,), (1.0,)), 2, 2, Strength())
+    return WindowDataset(Mixture((people,), (1.0,), (1.0,)), 2, 2, Strength())
 
 
 def test_the_same_wish_is_answered_with_the_same_sample():
@@ -55,6 +55,14 @@ def test_joints_outside_the_crop_and_joints_without_label_weigh_nothing():
         assert weight[3] == 0 or weight[partner] == 0  # the mirror exchanges the two
 
 
+def test_windows_are_drawn_from_the_films_and_single_frames_from_the_photographs():
+    photographs, films = crowd(2), crowd(3)
+    mixture = Mixture((photographs, films), (1.0, 0.0), (0.0, 1.0))
+    rng = np.random.default_rng(0)
+    assert {id(mixture.draw(rng, window=True)[0]) for _ in range(9)} == {id(films)}
+    assert {id(mixture.draw(rng, window=False)[0]) for _ in range(9)} == {id(photographs)}
+
+
 def test_a_mirrored_person_has_left_and_right_exchanged():
     people = crowd(1)
     xy = people.xy[0]
@@ -63,7 +71,7 @@ def test_a_mirrored_person_has_left_and_right_exchanged():
     rights = [name.startswith('r_') for name in POSETRACK_15.joints]
     xy[:, 0] = np.where(rights, 40, 60)  # the person's right is on the picture's left
     plain = Strength(0, 0, 0, 1.0, 0, 0, 0, 0, 0, 0)
-    data = WindowDataset(Mixture((people,), (1.0,)), 2, 2, plain)
+    data = WindowDataset(Mixture((people,), (1.0,), (1.0,)), 2, 2, plain)
     seen = data[Wish(0, SIZE, False)]['xy']
     right_wrist, left_wrist = POSETRACK_15.index('r_wrist', 'l_wrist')
     assert seen[right_wrist, 0] < seen[left_wrist, 0]
@@ -92,7 +100,7 @@ def test_films_end_with_their_key_frame_and_what_was_not_filmed_is_a_hole():
     shades = [np.full((120, 100, 3), value, np.uint8) for value in (50, 150, 250)]
     people.pictures[0], people.earlier[0] = shades[2], shades[:2]
     plain = Strength(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    data = WindowDataset(Mixture((people,), (1.0,)), 2, 2, plain)
+    data = WindowDataset(Mixture((people,), (1.0,), (1.0,)), 2, 2, plain)
     for seed in range(12):
         sample = data[Wish(seed, SIZE, True)]
         assert not sample['present'][3:].any()
