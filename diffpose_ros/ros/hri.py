@@ -14,6 +14,7 @@ from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.ros import compat, topics
 from diffpose_ros.ros.convert import HRI_18
 import numpy as np
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from std_msgs.msg import Header
@@ -70,7 +71,12 @@ class HumansBridge:
         return self._msgs.Skeleton2D(header=header, skeleton=points)
 
     def _publisher(self, kind: type, topic: str) -> Publisher:
-        return self._node.create_publisher(kind, topic, topics.results(1))
+        # Bodies go while the executor is about to wait in another thread, which ends with
+        # InvalidHandle where that destroys an event handler (ros2/rclpy#1284): they have none.
+        no_events = PublisherEventCallbacks(use_default_callbacks=False)
+        return self._node.create_publisher(
+            kind, topic, topics.results(1), event_callbacks=no_events
+        )
 
 
 def _index(skeleton: Skeleton, name: str) -> int | None:

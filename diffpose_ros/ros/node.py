@@ -68,7 +68,7 @@ class DiffposeNode(LifecycleNode):
         super().__init__(NAME, **node_arguments)
         refuse_invalid_transitions(self)
         self._make_pipeline = make_pipeline
-        self._settings = Parameters(self)
+        self._settings = self._read_settings()
         self._pipeline: PosePipeline | None = None
         self._outputs: Outputs | None = None
         self._work: FrameWork | None = None
@@ -164,6 +164,17 @@ class DiffposeNode(LifecycleNode):
         self.destroy_node()
         return ended
 
+    def destroy_node(self) -> None:
+        """
+        Leave the graph, with the services of the lifecycle, too.
+
+        rclpy keeps those, and with them the participant, until the garbage collector comes; ended
+        without it, others see them for 20 s more. A client that knows such a service only by half
+        finds none of that name ready, not the next node's either.
+        """
+        super().destroy_node()
+        self._state_machine = None  # the last reference to it
+
     @property
     def autostart(self) -> bool:
         """Whether the node brings itself up."""
@@ -177,6 +188,13 @@ class DiffposeNode(LifecycleNode):
     def _image_topic(self) -> str:
         topic = self.resolve_topic_name(topics.IMAGE)
         return topic + topics.COMPRESSED_SUFFIX if self._compressed else topic
+
+    def _read_settings(self) -> Parameters:
+        try:
+            return Parameters(self)
+        except ValueError:
+            self.destroy_node()
+            raise
 
     def _listen(self, kind: type, topic: str, callback: Callable) -> None:
         self._inputs.append(

@@ -170,9 +170,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser('player', description=__doc__)
     add_arguments(parser)
     args = parser.parse_args(remove_ros_args(arguments)[1:])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
         play_file(args)
     except (OSError, ValueError) as error:
         log.error('%s', error)

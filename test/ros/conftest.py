@@ -1,10 +1,10 @@
 """A real ROS graph per test: the node and a bystander, in a context of their own."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 import sys
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -68,8 +68,19 @@ def graph(context):
 @contextmanager
 def spinning(executor):
     """Let an executor work in a thread."""
-    thread = Thread(target=executor.spin, daemon=True)
+    from rclpy.impl.implementation_singleton import rclpy_implementation
+
+    over = Event()
+
+    def work():
+        while executor.context.ok() and not over.is_set():
+            # A test may destroy what this thread is about to wait for (ros2/rclpy#1284).
+            with suppress(rclpy_implementation.InvalidHandle):
+                executor.spin_once()
+
+    thread = Thread(target=work, daemon=True)
     thread.start()
     yield
-    executor.shutdown()
+    executor.create_task(over.set)
     thread.join(10)
+    executor.shutdown()

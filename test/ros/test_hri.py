@@ -6,9 +6,15 @@ import sys
 from bystander import wait_for
 from diffpose_ros.core.people import TrackState
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.ros.hri import HumansBridge
 import numpy as np
 import pytest
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.waitable import NumberOfEntities, Waitable
 from standin_pipeline import person
+from std_msgs.msg import Header
 
 pytestmark = pytest.mark.ros
 ON = {'hri.enable': True}
@@ -107,3 +113,38 @@ def test_nobody_is_tracked_by_a_node_that_is_inactive(graph, msgs):
     assert tracked[-1].header.frame_id == 'camera'
     g.node.trigger_cleanup()
     wait_for(lambda: publishers(g, '/humans/bodies/tracked') == 0)
+
+
+class Meanwhile(Waitable):
+    """What another thread does while the executor is about to wait."""
+
+    def __init__(self, act):
+        super().__init__(ReentrantCallbackGroup())
+        self._act = act
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *error):
+        pass
+
+    def get_num_entities(self):
+        return NumberOfEntities()
+
+    def is_ready(self, wait_set):
+        return False
+
+    def add_to_wait_set(self, wait_set):
+        self._act()
+
+
+def test_a_body_may_leave_while_the_executor_is_about_to_wait(context, msgs):
+    node = Node('speaker', context=context)
+    bridge = HumansBridge(node, H36M_17)
+    node.add_waitable(Meanwhile(lambda: bridge.publish([], Header(), (64, 48))))
+    bridge.publish([person('p1')], Header(), (64, 48))
+    with SingleThreadedExecutor(context=context) as executor:
+        executor.add_node(node)
+        executor.spin_once(timeout_sec=0)
+    assert not [p for p in node.publishers if 'p1' in p.topic_name]
+    node.destroy_node()

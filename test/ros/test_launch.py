@@ -225,7 +225,7 @@ def test_without_autostart_somebody_else_decides(launch, context):
     done = client.call_async(GetState.Request())
     with SingleThreadedExecutor(context=context) as executor:
         executor.add_node(bystander)
-        executor.spin_until_future_complete(done, timeout_sec=10)
+        executor.spin_until_future_complete(done, timeout_sec=START_S)
     assert done.result().current_state.label == 'unconfigured'
     bystander.destroy_node()
     interrupt(child)

@@ -2,11 +2,14 @@
 
 import weakref
 
-from bystander import wait_for
+from bystander import Bystander, wait_for
 from diffpose_ros.ros import node as node_module
+from diffpose_ros.ros.node import DiffposeNode
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 import pytest
+import rclpy
+from rclpy.parameter import Parameter
 from standin_pipeline import StandInPipeline
 
 pytestmark = pytest.mark.ros
@@ -134,3 +137,35 @@ def test_after_a_transition_that_breaks_the_node_can_be_configured_again(
     skeletons = g.bring_up().listen('skeletons')
     g.bystander.show()
     assert wait_for(lambda: skeletons)
+
+
+@pytest.fixture
+def onlooker():
+    """Return a node that sees the graph as another process does."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    onlooker = Bystander(context=context)
+    yield onlooker
+    onlooker.destroy_node()
+    context.try_shutdown()
+
+
+def test_a_closed_node_has_left_the_graph_with_all_its_services(context, onlooker):
+    def services():
+        names = (name for name, _ in onlooker.get_service_names_and_types())
+        return {name for name in names if name.startswith('/diffpose/')}
+
+    node = DiffposeNode(StandInPipeline, context=context)
+    wait_for(lambda: '/diffpose/change_state' in services())
+    node.close()
+    wait_for(lambda: not services())
+
+
+def test_a_node_that_is_refused_at_its_start_has_left_the_graph(context):
+    onlooker = Bystander(context=context)
+    wrong = Parameter('inference.steps', value=0)
+    with pytest.raises(ValueError, match='steps'):
+        DiffposeNode(StandInPipeline, context=context, parameter_overrides=[wrong])
+    assert 'diffpose' not in onlooker.get_node_names()
+    assert not onlooker.count_services('/diffpose/change_state')
+    onlooker.destroy_node()

@@ -20,6 +20,7 @@ from std_msgs.msg import Header
 pytestmark = pytest.mark.ros
 
 FPS, COUNT = 20, 8
+END_S = 120  # on a busy machine, from the start of the process
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_every_image_arrives_in_order_with_rising_stamps(video, camera, tmp_path
     np.testing.assert_allclose(stamps, told, atol=1e-6)
 
 
-@pytest.mark.parametrize('rate', [1, 0.5])
+@pytest.mark.parametrize('rate', [0.5, 0.25])
 def test_the_images_come_at_the_pace_of_the_video_times_the_rate(video, camera, rate):
     play('--video', video, '--rate', rate)
     images = wait_for(lambda: len(camera['images']) == COUNT and camera['images'])
@@ -100,7 +101,7 @@ def test_it_waits_until_somebody_listens(video, request):
         time.sleep(3)
         assert player.poll() is None
         heard = request.getfixturevalue('camera')
-        assert player.wait(40) == 0
+        assert player.wait(END_S) == 0
     assert wait_for(lambda: heard['infos'])
 
 
@@ -109,7 +110,7 @@ def test_as_a_process_it_ends_when_it_is_stopped(video):
     with process(*arguments) as player:
         time.sleep(3)
         player.terminate()
-        assert player.wait(20) in (130, -signal.SIGTERM)  # the latter while it still loads
+        assert player.wait(END_S) in (130, -signal.SIGTERM)  # the latter while it still loads
 
 
 def test_camera_info_carries_the_calibration():

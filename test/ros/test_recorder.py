@@ -2,9 +2,8 @@
 
 import signal
 import sys
-import time
 
-from bystander import process, wait_for
+from bystander import process, wait_for, wait_for_answer
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.bag import BagWriter
@@ -16,12 +15,15 @@ from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 import numpy as np
 import pytest
+from rcl_interfaces.srv import GetParameters
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 from standin_pipeline import J, person
 from std_msgs.msg import Header
 
 pytestmark = pytest.mark.ros
+START_S, END_S = 120, 30  # on a busy machine
 
 
 class Speaker(Node):
@@ -113,15 +115,22 @@ def test_people_come_back_as_they_were(recorded):
         )
 
 
+def ask_recorder(speaker):
+    """Return when the recorder has answered a question, thus has written what it got before."""
+    client = speaker.create_client(GetParameters, '/recorder/get_parameters')
+    assert client.wait_for_service(START_S)
+    wait_for_answer(client.call_async(GetParameters.Request()), START_S)
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_as_a_process_it_closes_the_file_when_it_is_stopped(speaker, tmp_path, number):
     path = tmp_path / 'a.mcap'
     arguments = [sys.executable, '-m', 'diffpose_ros.ros.recorder', '--out', str(path)]
     with process(*arguments) as recorder:
-        wait_for(lambda: speaker.people.get_subscription_count(), 40)
-        time.sleep(2)
+        wait_for(speaker.people.get_subscription_count, START_S)
         speaker.say(1)
-        wait_for(lambda: speaker.people.wait_for_all_acked())
+        wait_for(lambda: speaker.people.wait_for_all_acked(Duration(seconds=1)), START_S)
+        ask_recorder(speaker)
         recorder.send_signal(number)
-        assert recorder.wait(30) == 0
+        assert recorder.wait(END_S) == 0
     assert len(read_recording(path).frames) == 1
