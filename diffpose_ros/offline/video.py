@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import ClassVar
 
 import av
+from av.container import OutputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.files import whole
 import numpy as np
@@ -108,12 +110,10 @@ class VideoWriter:
     def __enter__(self) -> 'VideoWriter':
         self._open = ExitStack()
         partial = self._open.enter_context(whole(self.path))
-        self._container = self._open.enter_context(
-            av.open(str(partial), 'w', options={'movflags': '+faststart'})
+        container, self._stream = h264(
+            partial, self._width, self._height, Fraction(30), self.ENCODER
         )
-        self._stream = self._container.add_stream('libx264', rate=30, options=self.ENCODER)
-        self._stream.width, self._stream.height = self._width, self._height
-        self._stream.pix_fmt = 'yuv420p'
+        self._container = self._open.enter_context(container)
         self._stream.codec_context.time_base = TICK
         self._last_tick = -1
         return self
@@ -140,6 +140,16 @@ class VideoWriter:
             return
         with self._open:
             self._container.mux(self._stream.encode(None))
+
+
+def h264(
+    path: Path, width: int, height: int, fps: Fraction, encoder: dict[str, str]
+) -> tuple[OutputContainer, VideoStream]:
+    """Open an mp4 file of even size with one H.264 stream, encoded with x264's options."""
+    container = av.open(str(path), 'w', options={'movflags': '+faststart'})
+    stream = container.add_stream('libx264', rate=fps, options=encoder)
+    stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
+    return container, stream
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:

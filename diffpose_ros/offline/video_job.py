@@ -44,7 +44,7 @@ class VideoRecording:
     end_ns: int
     images: int
     start_ns: int = 0
-    timing: bool = False
+    timing = False  # no output of a video tells it
 
     @classmethod
     def open(

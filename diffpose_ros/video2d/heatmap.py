@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 HEAT_STRIDE = 4  # crop pixels per heatmap pixel
 SIGMA_SHARE = 1 / 24  # sigma of a joint's Gaussian, share of the heatmap's rows
@@ -31,10 +30,12 @@ def decode(heat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     heat     (B, J, rows, columns)  heatmaps, about 0 to 1
     returns  xy (B, J, 2) crop pixels; covariance (B, J, 2, 2) crop pixels squared; peak (B, J)
     """
-    positive = heat.clamp(min=0)
-    xy, peak = _find(positive)
-    covariance = _spread(positive, xy, SIGMA_SHARE * heat.shape[2])
-    return (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak.clamp(max=1)
+    each = heat.flatten(0, 1).clamp(min=0)
+    xy, peak = _find(each)
+    covariance = _spread(each, xy, SIGMA_SHARE * heat.shape[2])
+    found = (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak.clamp(max=1)
+    of_xy, of_covariance, of_peak = (x.unflatten(0, heat.shape[:2]) for x in found)
+    return of_xy, of_covariance, of_peak
 
 
 def project(heat: Tensor) -> Tensor:
@@ -47,8 +48,8 @@ def project(heat: Tensor) -> Tensor:
     heat     (B, J, rows, columns)
     returns  (B, J, rows, columns)
     """
-    xy, _ = _find(heat.clamp(min=0))
-    return encode((xy + 0.5) * HEAT_STRIDE - 0.5, *heat.shape[2:])
+    xy, _ = _find(heat.flatten(0, 1).clamp(min=0))
+    return encode(((xy + 0.5) * HEAT_STRIDE - 0.5).unflatten(0, heat.shape[:2]), *heat.shape[2:])
 
 
 def _bell(center: Tensor, count: int, sigma: float) -> Tensor:
@@ -56,15 +57,40 @@ def _bell(center: Tensor, count: int, sigma: float) -> Tensor:
     return torch.exp((grid - center[..., None]).square() * (-0.5 / sigma**2))
 
 
+class Places:
+    """
+    The columns and then the rows of N heatmaps (N, rows, columns) along one axis of P places.
+
+    at    (P,)  where a place lies on its axis, heatmap pixels
+    axis  (P,)  0 for columns, 1 for rows
+    """
+
+    def __init__(self, heat: Tensor) -> None:
+        _, rows, columns = heat.shape
+        self._sizes = columns, rows
+        place = torch.arange(columns + rows, device=heat.device)
+        self.axis = (place >= columns).long()
+        self.at = (place - columns * self.axis).to(heat)
+
+    def beyond(self, xy: Tensor) -> Tensor:
+        """Return how far the places lie beyond points (N, 2): (N, P)."""
+        return self.at - xy.index_select(1, self.axis)
+
+    def sums(self, heat: Tensor, weights: Tensor) -> Tensor:
+        """Return the sums (N, K, K) of heat under K weights (N, K, P) of its rows and columns."""
+        of_columns, of_rows = weights.split(self._sizes, dim=2)
+        return of_rows @ heat @ of_columns.mT
+
+
 def _find(heat: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where the joints are (B, J, 2), heatmap pixels, and how high their peaks (B, J)."""
-    rows, columns = heat.shape[2:]
-    peak, best = heat.flatten(2).max(dim=2)
-    start = torch.stack([best % columns, best // columns], dim=-1).to(heat)
+    """Return where N joints are (N, 2), heatmap pixels, and how high their peaks (N,)."""
+    _, rows, columns = heat.shape
+    peak, best = heat.flatten(1).max(dim=1)
+    start = torch.stack([best % columns, best // columns], dim=1).to(heat)
     xy, shift = start, MeanShift(heat, SIGMA_SHARE * rows)
     for _ in range(MEAN_SHIFTS):
         xy = shift(xy)
-    return torch.where(peak[..., None] < EMPTY, start, xy), peak
+    return torch.where(peak[:, None] < EMPTY, start, xy), peak
 
 
 class MeanShift:
@@ -73,50 +99,45 @@ class MeanShift:
 
     It compares the mean under a window with the mean that a joint at the point would have there
     (which is not the point near the border); a Gaussian moves it half as far as it moves: hence
-    twice. The columns and then the rows lie along one axis of columns + rows.
+    twice.
     """
 
     def __init__(self, heat: Tensor, sigma: float) -> None:
-        self._sizes = heat.shape[3], heat.shape[2]
-        # rows times matrices are faster than matrices times columns
-        self._heat, self._lying = heat, heat.mT.contiguous()
-        place = torch.arange(sum(self._sizes), device=heat.device)
-        self._axis = (place >= heat.shape[3]).long()  # 0 for columns, 1 for rows
-        self._grid = (place - heat.shape[3] * self._axis).to(heat)
-        belongs = functional.one_hot(self._axis, 2).to(heat)
-        self._sums = torch.cat([belongs, belongs * self._grid[:, None]], dim=1)
-        self._last = belongs.sum(dim=0) - 0.5
+        self._heat, self._places = heat, Places(heat)
+        at, axis = self._places.at, self._places.axis
+        axes = torch.stack([1 - axis, axis], dim=1).to(heat)  # (P, 2)
+        self._powers = torch.stack([torch.ones_like(at), at])
+        self._sums = torch.cat([axes, axes * at[:, None]], dim=1)  # (P, 4)
+        self._first, self._last = -0.5 * torch.ones_like(axes[0]), axes.sum(dim=0) - 0.5
         self._sharpness = -0.5 / sigma**2
 
     def __call__(self, xy: Tensor) -> Tensor:
-        """Return the points (B, J, 2) moved, heatmap pixels."""
-        bell = torch.exp((self._grid - xy[..., self._axis]).square() * self._sharpness)
-        along_x, along_y = bell[:, :, None].split(self._sizes, dim=3)
-        window = torch.cat([along_y @ self._heat, along_x @ self._lying], dim=3)[:, :, 0] * bell
-        mass, moment = (torch.stack([window, bell * bell]) @ self._sums).chunk(2, dim=3)
-        seen, expected = moment / mass.clamp(min=EMPTY)
-        moved = torch.add(xy, seen - expected, alpha=2).clamp(min=-0.5)
-        return torch.minimum(moved, self._last)
+        """Return the points (N, 2) moved, heatmap pixels."""
+        bell = torch.exp(self._places.beyond(xy).square() * self._sharpness)
+        # mass, moments along x and y
+        seen = self._places.sums(self._heat, bell[:, None] * self._powers).flatten(1)[:, :3]
+        own = bell.square() @ self._sums
+        seen_mean = seen[:, 1:] / seen[:, :1].clamp(min=EMPTY)
+        moved = torch.add(xy, seen_mean - own[:, 2:] / own[:, :2], alpha=2)
+        return moved.clamp(self._first, self._last)
 
 
 def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
     # Second moments about the decoded point, less the Gaussian that encode itself draws.
-    mass = (heat - FLOOR).clamp(min=0)
-    x_powers, y_powers = (
-        (torch.arange(count, device=xy.device) - center)[..., None] ** torch.arange(3).to(xy)
-        for count, center in ((heat.shape[3], xy[..., :1]), (heat.shape[2], xy[..., 1:]))
-    )  # (B, J, columns or rows, 3): 1, distance, its square
-    moments = y_powers.mT @ (mass @ x_powers)  # (B, J, 3, 3)
-    total = moments[..., :1, :1].clamp(min=1e-6)
-    second = moments[..., [0, 1, 1, 2], [2, 1, 1, 0]].unflatten(2, (2, 2)) / total
+    mass, places = (heat - FLOOR).clamp(min=0), Places(heat)
+    distance = places.beyond(xy)
+    powers = torch.stack([torch.ones_like(distance), distance, distance.square()], dim=1)
+    moments = places.sums(mass, powers)  # (N, 3, 3)
+    total = moments[:, :1, :1].clamp(min=1e-6)
+    second = moments[:, [0, 1, 1, 2], [2, 1, 1, 0]].unflatten(1, (2, 2)) / total
     return _positive(second, sigma**2)
 
 
 def _positive(second: Tensor, own: float) -> Tensor:
-    """Return second (B, J, 2, 2) less own in all directions, but at least LEAST in any."""
+    """Return second (N, 2, 2) less own in all directions, but at least LEAST in any."""
     half = torch.eye(2).to(second) / 2
-    middle = (second * half).sum(dim=(2, 3), keepdim=True)  # of the two eigenvalues
+    middle = (second * half).sum(dim=(1, 2), keepdim=True)  # of the two eigenvalues
     tilt = second - 2 * middle * half  # its eigenvalues are plus and minus radius
-    radius = (tilt.square().sum(dim=(2, 3), keepdim=True) / 2).sqrt()
+    radius = (tilt.square().sum(dim=(1, 2), keepdim=True) / 2).sqrt()
     high, low = (middle - own + radius).clamp(min=LEAST), (middle - own - radius).clamp(min=LEAST)
     return (high + low) * half + (high - low) / (2 * radius).clamp(min=EMPTY) * tilt

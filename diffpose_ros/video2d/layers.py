@@ -24,6 +24,24 @@ def deconv_bn(channels: int, out: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
 
 
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution as one product of matrices, which small maps prefer."""
+
+    def __init__(self, channels: int, out: int, bias: bool = True) -> None:
+        super().__init__(channels, out, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps (B, out, h, w), laid out channels last, of maps (B, channels, h, w)."""
+        tokens = functional.linear(to_tokens(x), self.weight.flatten(1), self.bias)
+        return to_map(tokens, *x.shape[2:])
+
+
+def pointwise_bn(channels: int, out: int) -> nn.Sequential:
+    """Return 1x1 convolution, batch normalisation and ReLU."""
+    conv = Pointwise(channels, out, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
+
+
 class EncoderLayer(nn.Module):
     """Pre-LN transformer layer: x + MHSA(LN(x)), then x + FFN(LN(x))."""
 
@@ -92,8 +110,8 @@ def to_tokens(x: Tensor) -> Tensor:
 
 
 def to_map(tokens: Tensor, rows: int, columns: int) -> Tensor:
-    """Turn tokens (B, rows * columns, C) into a map (B, C, rows, columns)."""
-    return tokens.transpose(1, 2).unflatten(2, (rows, columns))
+    """Turn tokens (B, rows * columns, C) into a map (B, C, rows, columns), channels last."""
+    return tokens.unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:

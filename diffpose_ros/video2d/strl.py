@@ -1,9 +1,8 @@
 """Spatio-temporal representation learner: a window of feature maps becomes one."""
 
-from diffpose_ros.video2d.layers import EncoderLayer, GridPosition, to_map, to_tokens
+from diffpose_ros.video2d.layers import EncoderLayer, GridPosition, Pointwise, to_map
 import torch
 from torch import nn, Tensor
-from torch.nn import functional
 
 
 class SpatioTemporalLearner(nn.Module):
@@ -18,7 +17,7 @@ class SpatioTemporalLearner(nn.Module):
         self, channels: int, dim: int, layers: int, heads: int, slots: int, grid: tuple[int, int]
     ) -> None:
         super().__init__()
-        self.embed = nn.Conv2d(channels, dim, 1)
+        self.embed = Pointwise(channels, dim)
         self.space = GridPosition(dim, grid)
         self.time = nn.Parameter(0.02 * torch.randn(slots, dim, 1, 1))
         self.layers = nn.ModuleList(EncoderLayer(dim, heads) for _ in range(layers))
@@ -44,19 +43,21 @@ class SpatioTemporalLearner(nn.Module):
 
     def _encode(self, features: Tensor, seen: Tensor, time: Tensor) -> Tensor:
         rows, columns = features.shape[-2:]
-        tokens, mask = features.flatten(3).transpose(2, 3), None  # (B, t, n, C)
+        mask = None
         if not seen.all():
             # A hole may hold anything, NaN included, and must not reach the sums of the attention.
-            tokens = tokens.masked_fill(~seen[:, :, None, None], 0)
+            features = features.masked_fill(~seen[:, :, None, None, None], 0)
             mask = seen.repeat_interleave(rows * columns, dim=1)[:, None, None]
-        embedded = functional.linear(tokens, self.embed.weight.flatten(1), self.embed.bias)
-        x = (embedded + to_tokens(self.space(rows, columns) + time)).flatten(1, 2)
+        embedded = self.embed(features.flatten(0, 1)).unflatten(0, seen.shape)
+        places = self.space(rows, columns) + time  # (t, dim, h, w)
+        x = (embedded + places).flatten(3).transpose(2, 3).flatten(1, 2)  # (B, t * n, dim)
         for layer in self.layers:
             x = layer(x, mask)
         return x
 
     def _fill(self, tokens: Tensor, seen: Tensor, used: Tensor) -> Tensor:
-        B, _, n, dim = tokens.shape
-        slots = self.hole.to(tokens.dtype).expand(B, -1, n, dim)
-        filled = torch.where(seen[:, :, None, None], tokens, slots[:, used])
-        return slots.index_copy(1, used, filled).transpose(1, 2).flatten(2)  # (B, n, T * dim)
+        B, _, n, _ = tokens.shape
+        holes = self.hole.to(tokens.dtype)  # (T, 1, dim)
+        filled = torch.where(seen[:, :, None, None], tokens, holes[used])  # (B, t, n, dim)
+        slots = holes.transpose(0, 1).expand(B, n, -1, -1)
+        return slots.index_copy(2, used, filled.transpose(1, 2)).flatten(2)  # (B, n, T * dim)

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from diffpose_ros.offline.video import h264
 import numpy as np
 from numpy.typing import NDArray
 import yaml
@@ -15,10 +16,9 @@ Floats = NDArray[np.floating]
 def write_video(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
     """Write RGB frames of even size as a small H.264 file of constant frame rate."""
     height, width = frames[0].shape[:2]
-    with av.open(str(path), 'w', options={'movflags': '+faststart'}) as container:
-        options = {'crf': '24', 'preset': 'slow'}
-        stream = container.add_stream('libx264', rate=Fraction(fps), options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
+    encoder = {'crf': '24', 'preset': 'slow'}
+    container, stream = h264(path, width, height, Fraction(fps), encoder)
+    with container:
         for pixels in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format='rgb24')))
         container.mux(stream.encode(None))
