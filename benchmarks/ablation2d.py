@@ -37,6 +37,7 @@ from torch import Tensor
 Change = Callable[[PoseNetwork], None]
 ENDS = ('wrist', 'ankle')
 EVERY = 3  # frames of a video between two that are looked at
+RATES_HZ = (30.0, 7.5)  # of a GPU, and of a processor that cannot keep up with the camera
 WINDOWS = {
     'the frame alone': (0, 0),
     'and two earlier ones': (2, 0),
@@ -119,19 +120,25 @@ def on_photographs(data: Path, checkpoint: str) -> dict[str, dict[str, float]]:
     return results
 
 
-def on_video(video: Path, labels: Path, checkpoint: str) -> dict[str, float]:
-    """Return PCK of the limbs by how much of the window is there."""
-    seen, truth = estimator(checkpoint), read_labels(labels).joints_px
-    frames = [image for _, image in islice(VideoReader(video), len(truth))]
+def on_video(video: Path, labels: Path, checkpoint: str) -> dict[str, dict[str, float]]:
+    """Return PCK of the limbs by the rate of the frames and by how much of the window is there."""
+    seen, told = estimator(checkpoint), read_labels(labels)
+    frames = [image for _, image in islice(VideoReader(video), len(told.joints_px))]
+    apart = {rate: round(told.fps / rate) for rate in RATES_HZ}
+    margin = max(apart.values())
     keys = [
         (t, joints)
-        for t in range(seen.past, len(frames) - seen.future, EVERY)
-        for joints in truth[t]
+        for t in range(margin * seen.past, len(frames) - margin * seen.future, EVERY)
+        for joints in told.joints_px[t]
         if np.isfinite(joints).all()
     ]
+
+    def judge(reach: tuple[int, int], stride: int) -> float:
+        return float(np.mean([is_right(seen, frames, *key, reach, stride) for key in keys]))
+
     return {
-        name: float(np.mean([is_right(seen, frames, t, joints, *reach) for t, joints in keys]))
-        for name, reach in WINDOWS.items()
+        f'{rate:g} Hz': {name: judge(reach, stride) for name, reach in WINDOWS.items()}
+        for rate, stride in apart.items()
     }
 
 
@@ -140,14 +147,19 @@ def is_right(
     frames: list[np.ndarray],
     t: int,
     joints: np.ndarray,
-    past: int,
-    future: int,
+    reach: tuple[int, int],
+    stride: int,
 ) -> np.ndarray:
-    """Return which limb joints of the person with true joints (17, 2) in frame t are right."""
+    """
+    Return which limb joints of the person with true joints (17, 2) in frame t are right.
+
+    reach   earlier and later frames of the window that are there
+    stride  frames of the video from one of the window to the next
+    """
     crop = Crop.around(Box.around(joints), estimator.crop_size)
     offsets = np.arange(-estimator.past, estimator.future + 1)
-    cuts = np.stack([crop.cut(frames[t + offset]) for offset in offsets])
-    present = torch.from_numpy((offsets >= -past) & (offsets <= future))
+    cuts = np.stack([crop.cut(frames[t + stride * offset]) for offset in offsets])
+    present = torch.from_numpy((offsets >= -reach[0]) & (offsets <= reach[1]))
     features = estimator.features(cuts, views=2)
     pose = estimator.estimate(features[None], present[None], steps=1, ensembles=2)
     found = joint_map(estimator.skeleton, H36M_17) @ crop.to_image(pose.xy[0])
