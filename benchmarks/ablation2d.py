@@ -107,7 +107,7 @@ def on_photographs(data: Path, checkpoint: str) -> dict[str, dict[str, float]]:
         answer = partial(estimate_single, estimator, steps=steps, ensembles=ensembles)
         measured = measure(people, predict(answer, estimator.crop_size, people))
         ends = [measured['pck_per_joint'][f'{side}_{end}'] for side in 'lr' for end in ENDS]
-        chosen = {name: measured[name] for name in ('pck', 'pck_limbs', 'ece')}
+        chosen = {name: measured[name] for name in ('pck', 'pck_limbs', 'ece', 'doubled')}
         return {**chosen, 'pck_ends': float(np.mean(ends))}
 
     whole = estimator(checkpoint)

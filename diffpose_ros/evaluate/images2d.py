@@ -91,16 +91,18 @@ def estimate_single(
 
 
 def measure(people: People, predictions: Predictions) -> dict:
-    """Return PCK@0.2 over all labelled joints, by joint, and the calibration of the scores."""
+    """Return PCK@0.2 over all labelled joints, by joint, doubled limbs, calibration of scores."""
     counted = pck.countable(people.labelled, people.skeleton)
     truth, labelled = people.xy[counted], people.labelled[counted]
-    correct = pck.correct_joints(predictions.xy[counted], truth, people.skeleton)
+    found = predictions.xy[counted]
+    correct = pck.correct_joints(found, truth, people.skeleton)
     score = predictions.score[counted]
     limbs = np.array([name[:2] in ('l_', 'r_') for name in people.skeleton.joints])
     return {
         'pck': float(correct[labelled].mean()),
         'pck_limbs': float(correct[labelled & limbs].mean()),
         'pck_per_joint': pck.per_joint(correct, labelled, people.skeleton),
+        'doubled': pck.doubled(found, truth, labelled, people.skeleton),
         'ece': pck.expected_calibration_error(score[labelled], correct[labelled]),
         'people': int(counted.sum()),
     }

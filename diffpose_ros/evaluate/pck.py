@@ -9,6 +9,8 @@ Floats = NDArray[np.floating]
 RADIUS = 0.2  # share of the torso
 MIN_TORSO_PX = 8.0
 TORSO = ('r_shoulder', 'l_hip')
+ON_LIMBS = ('elbow', 'wrist', 'knee', 'ankle')
+APART, TOGETHER = 0.4, 0.15  # shares of the torso
 
 
 def torso_length(truth: Floats, skeleton: Skeleton) -> NDArray[np.float64]:
@@ -42,6 +44,28 @@ def per_joint(
         for j, name in enumerate(skeleton.joints)
         if labelled[:, j].any()
     }
+
+
+def doubled(
+    predicted: Floats, truth: Floats, labelled: NDArray[np.bool_], skeleton: Skeleton
+) -> float | None:
+    """
+    Return how often both joints of a pair are put on one limb, which PCK hardly sees.
+
+    Of the elbows, wrists, knees and ankles that are labelled on both sides and lie more than 0.4
+    torso apart, the share found within 0.15 torso of each other; None where there are none.
+
+    predicted, truth  (N, J, 2)  pixels of the same image
+    labelled          (N, J)
+    """
+    pairs = np.array([skeleton.index(f'l_{name}', f'r_{name}') for name in ON_LIMBS])  # (4, 2)
+    found, true = (
+        np.linalg.norm(np.diff(xy[:, pairs], axis=2)[:, :, 0], axis=-1)  # (N, 4)
+        / torso_length(truth, skeleton)[:, None]
+        for xy in (predicted, truth)
+    )
+    asked = labelled[:, pairs].all(axis=2) & (true > APART)
+    return float((found[asked] < TOGETHER).mean()) if asked.any() else None
 
 
 def expected_calibration_error(score: Floats, correct: NDArray, bins: int = 10) -> float:

@@ -58,3 +58,17 @@ def test_the_calibration_error_is_the_mean_gap_between_score_and_truth():
     expected = 0.5 * abs(0.95 - 0.9) + 0.5 * abs(0.15 - 0.5)
     assert pck.expected_calibration_error(score, correct) == pytest.approx(expected)
     assert pck.expected_calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0
+
+
+def test_two_ankles_on_one_leg_are_a_doubled_limb_and_crossed_legs_are_none():
+    truth, labelled = np.repeat(person(torso=100), 3, axis=0), np.zeros((3, J), bool)
+    ankles = POSETRACK_15.index('l_ankle', 'r_ankle')
+    labelled[:, ankles] = True
+    truth[:, ankles] = [[100, 300], [160, 300]]
+    truth[2, ankles] = [[100, 300], [110, 300]]  # crossed
+    found = truth.copy()
+    found[1, ankles] = [[100, 300], [105, 305]]
+    assert pck.doubled(found, truth, labelled, POSETRACK_15) == 0.5
+    assert pck.doubled(found[[0, 2]], truth[[0, 2]], labelled[[0, 2]], POSETRACK_15) == 0
+    labelled[:, ankles[0]] = False
+    assert pck.doubled(found, truth, labelled, POSETRACK_15) is None
