@@ -7,7 +7,7 @@ found as wrong; distances are means over the people found.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 import time
@@ -31,6 +31,7 @@ from tqdm import tqdm
 Floats = NDArray[np.floating]
 
 LIMB_JOINTS = H36M_17.index(*LIMBS)
+KEPT = 1e6  # pixels by which a pair of before seems nearer than any other
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,12 @@ def labelled_frames(video: Path, labels: ClipLabels) -> Iterator[Frame]:
 
 def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any]:
     """Return the figures of a clip; the keys say what and in which unit."""
-    matches = [
-        match
-        for result, px, metres in zip(results, labels.joints_px, labels.joints_m, strict=False)
-        for match in assign_people(result.people, px, metres)
-    ]
+    matches: list[Match] = []
+    before: dict[int, str] = {}
+    for result, px, metres in zip(results, labels.joints_px, labels.joints_m, strict=False):
+        now = assign_people(result.people, px, metres, before)
+        before |= {match.label: match.person.track_id for match in now if match.person}
+        matches += now
     found = [match for match in matches if match.person is not None]
     figures: dict[str, Any] = {
         'frames': len(results),
@@ -149,8 +151,17 @@ def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any
     return {**figures, **distances(found)} if found else figures
 
 
-def assign_people(people: Sequence[Person], px: Floats, metres: Floats) -> list[Match]:
-    """Pair labelled people with the skeletons nearest in the image."""
+def assign_people(
+    people: Sequence[Person], px: Floats, metres: Floats, before: Mapping[int, str]
+) -> list[Match]:
+    """
+    Pair labelled people with the skeletons nearest in the image, at most a torso away.
+
+    Pairs of before go first while they are that near: where one person hides the other, the only
+    skeleton lies near both (CLEAR MOT, Bernardin & Stiefelhagen 2008).
+
+    before  track id by labelled person, when that person was found last
+    """
     labelled = [i for i in range(len(px)) if np.isfinite(px[i]).all()]
     torso = torso_length(px, H36M_17)
     posed = [person for person in people if person.pose2d is not None]
@@ -161,7 +172,8 @@ def assign_people(people: Sequence[Person], px: Floats, metres: Floats) -> list[
             distance = np.linalg.norm(
                 person.pose2d.xy[LIMB_JOINTS] - px[i, LIMB_JOINTS], axis=1
             ).mean()
-            cost[row, column] = distance if distance <= torso[i] else 1e9
+            if distance <= torso[i]:
+                cost[row, column] = distance - KEPT * (before.get(i) == person.track_id)
     rows, columns = linear_sum_assignment(cost)
     chosen = {r: c for r, c in zip(rows, columns, strict=True) if cost[r, c] < 1e9}
     return [

@@ -107,6 +107,15 @@ def test_ids_that_change_places_are_two_switches():
     assert measure(film(*[both()] * 3, *[changed] * 3), LABELS)['id_switches'] == 2
 
 
+def test_the_only_skeleton_where_two_overlap_is_of_whom_it_was_before():
+    px = LABELS.joints_px.copy()
+    px[1, 1] = px[1, 0] + [3, 0]  # hidden behind the other
+    overlapping = replace(LABELS, joints_px=px)
+    nearest_to_the_hidden = person('b1', 0, shift_px=2.9)
+    results = film(both(), [nearest_to_the_hidden], *[both()] * (FRAMES - 2))
+    assert measure(results, overlapping)['id_switches'] == 0
+
+
 def test_nobody_found_is_a_result_too():
     figures = measure(film(*[[]] * FRAMES), LABELS)
     assert figures['detection_rate'] == figures['pck'] == 0
