@@ -158,7 +158,7 @@ def assign_people(
     Pair labelled people with the skeletons nearest in the image, at most a torso away.
 
     Pairs of before go first while they are that near: where one person hides the other, the only
-    skeleton lies near both (CLEAR MOT, Bernardin & Stiefelhagen 2008).
+    skeleton lies near both (as the CLEAR metrics do, Bernardin & Stiefelhagen 2008).
 
     before  track id by labelled person, when that person was found last
     """
