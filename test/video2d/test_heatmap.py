@@ -1,4 +1,11 @@
-from diffpose_ros.video2d.heatmap import decode, encode, HEAT_STRIDE, project, SIGMA_SHARE
+from diffpose_ros.video2d.heatmap import (
+    decode,
+    encode,
+    HEAT_STRIDE,
+    MEAN_SHIFTS,
+    project,
+    SIGMA_SHARE,
+)
 import numpy as np
 import pytest
 import torch
@@ -6,10 +13,10 @@ import torch
 ROWS, COLUMNS = 48, 36
 
 
-def test_decoding_gives_back_what_was_encoded_to_a_hundredth_of_a_crop_pixel():
+def test_decoding_gives_back_what_was_encoded_to_a_twentieth_of_a_crop_pixel():
     xy = torch.rand(4, 15, 2) * torch.tensor([130.0, 178.0]) + 6.0
     found, _, peak = decode(encode(xy, ROWS, COLUMNS))
-    torch.testing.assert_close(found, xy, atol=0.01, rtol=0)
+    torch.testing.assert_close(found, xy, atol=0.05, rtol=0)
     assert (peak > 0.9).all()
 
 
@@ -46,7 +53,7 @@ def plain_decode(heat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sigma = SIGMA_SHARE * rows
     y, x = np.mgrid[:rows, :columns]
     at = np.array(np.unravel_index(heat.argmax(), heat.shape))[::-1].astype(float)
-    for _ in range(5):
+    for _ in range(MEAN_SHIFTS):
         window = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * sigma**2))
         seen = [(heat * window * axis).sum() / (heat * window).sum() for axis in (x, y)]
         expected = [(window**2 * axis).sum() / (window**2).sum() for axis in (x, y)]
