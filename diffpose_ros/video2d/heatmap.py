@@ -31,8 +31,9 @@ def decode(heat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     returns  xy (B, J, 2) crop pixels; covariance (B, J, 2, 2) crop pixels squared; peak (B, J)
     """
     each = heat.flatten(0, 1).clamp(min=0)
-    xy, peak = _find(each)
-    covariance = _spread(each, xy, SIGMA_SHARE * heat.shape[2])
+    places = Places(each)
+    xy, peak = _find(each, places)
+    covariance = _spread(each, places, xy, SIGMA_SHARE * heat.shape[2])
     found = (xy + 0.5) * HEAT_STRIDE - 0.5, covariance * HEAT_STRIDE**2, peak.clamp(max=1)
     of_xy, of_covariance, of_peak = (x.unflatten(0, heat.shape[:2]) for x in found)
     return of_xy, of_covariance, of_peak
@@ -48,7 +49,8 @@ def project(heat: Tensor) -> Tensor:
     heat     (B, J, rows, columns)
     returns  (B, J, rows, columns)
     """
-    xy, _ = _find(heat.flatten(0, 1).clamp(min=0))
+    each = heat.flatten(0, 1).clamp(min=0)
+    xy, _ = _find(each, Places(each))
     return encode(((xy + 0.5) * HEAT_STRIDE - 0.5).unflatten(0, heat.shape[:2]), *heat.shape[2:])
 
 
@@ -82,12 +84,12 @@ class Places:
         return of_rows @ heat @ of_columns.mT
 
 
-def _find(heat: Tensor) -> tuple[Tensor, Tensor]:
+def _find(heat: Tensor, places: Places) -> tuple[Tensor, Tensor]:
     """Return where N joints are (N, 2), heatmap pixels, and how high their peaks (N,)."""
     _, rows, columns = heat.shape
     peak, best = heat.flatten(1).max(dim=1)
     start = torch.stack([best % columns, best // columns], dim=1).to(heat)
-    xy, shift = start, MeanShift(heat, SIGMA_SHARE * rows)
+    xy, shift = start, MeanShift(heat, places, SIGMA_SHARE * rows)
     for _ in range(MEAN_SHIFTS):
         xy = shift(xy)
     return torch.where(peak[:, None] < EMPTY, start, xy), peak
@@ -102,9 +104,9 @@ class MeanShift:
     twice.
     """
 
-    def __init__(self, heat: Tensor, sigma: float) -> None:
-        self._heat, self._places = heat, Places(heat)
-        at, axis = self._places.at, self._places.axis
+    def __init__(self, heat: Tensor, places: Places, sigma: float) -> None:
+        self._heat, self._places = heat, places
+        at, axis = places.at, places.axis
         axes = torch.stack([1 - axis, axis], dim=1).to(heat)  # (P, 2)
         self._powers = torch.stack([torch.ones_like(at), at])
         self._sums = torch.cat([axes, axes * at[:, None]], dim=1)  # (P, 4)
@@ -122,9 +124,9 @@ class MeanShift:
         return moved.clamp(self._first, self._last)
 
 
-def _spread(heat: Tensor, xy: Tensor, sigma: float) -> Tensor:
+def _spread(heat: Tensor, places: Places, xy: Tensor, sigma: float) -> Tensor:
     # Second moments about the decoded point, less the Gaussian that encode itself draws.
-    mass, places = (heat - FLOOR).clamp(min=0), Places(heat)
+    mass = (heat - FLOOR).clamp(min=0)
     distance = places.beyond(xy)
     powers = torch.stack([torch.ones_like(distance), distance, distance.square()], dim=1)
     moments = places.sums(mass, powers)  # (N, 3, 3)

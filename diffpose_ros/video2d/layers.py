@@ -11,10 +11,13 @@ Network = TypeVar('Network', bound=nn.Module)
 
 
 def conv_bn(
-    channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1, relu: bool = True
+    channels: int, out: int, kernel: int, stride: int = 1, relu: bool = True
 ) -> nn.Sequential:
     """Return convolution and batch normalisation, with ReLU if asked for."""
-    conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False)
+    if kernel == stride == 1:
+        conv: nn.Conv2d = Pointwise(channels, out, bias=False)
+    else:
+        conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(out), *([nn.ReLU(inplace=True)] if relu else []))
 
 
@@ -34,12 +37,6 @@ class Pointwise(nn.Conv2d):
         """Return maps (B, out, h, w), laid out channels last, of maps (B, channels, h, w)."""
         tokens = functional.linear(to_tokens(x), self.weight.flatten(1), self.bias)
         return to_map(tokens, *x.shape[2:])
-
-
-def pointwise_bn(channels: int, out: int) -> nn.Sequential:
-    """Return 1x1 convolution, batch normalisation and ReLU."""
-    conv = Pointwise(channels, out, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
 
 
 class EncoderLayer(nn.Module):

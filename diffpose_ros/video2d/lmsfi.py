@@ -9,7 +9,6 @@ from diffpose_ros.video2d.layers import (
     conv_bn,
     EncoderLayer,
     GridPosition,
-    pointwise_bn,
     resize,
     to_map,
     to_tokens,
@@ -46,7 +45,7 @@ class LowScale(nn.Module):
         self.refine = EncoderLayer(dim // 2, heads)
         self.join = nn.Linear(2 * dim, dim)
         self.layers = nn.ModuleList(EncoderLayer(dim, heads) for _ in range(layers))
-        self.out = pointwise_bn(dim, out)
+        self.out = conv_bn(dim, out, 1)
 
     def find(self, x: Tensor) -> Tensor:
         """Return the mask A^1 (B, 1, h, w) of noisy heatmaps x (B, c, h, w)."""
@@ -71,7 +70,7 @@ class HighScale(nn.Module):
         self.enlarge = enlarge
         self.refine = nn.Sequential(conv_bn(c, 16, 3), nn.Conv2d(16, 16, 3, padding=1))
         self.mix = conv_bn(2 * channels, channels, 3)
-        self.out = pointwise_bn(channels, out)
+        self.out = conv_bn(channels, out, 1)
 
     def find(self, x: Tensor) -> Tensor:
         """Return the mask A^j (B, 1, h, w) of noisy heatmaps x (B, c, h, w)."""

@@ -1,7 +1,7 @@
 from diffpose_ros.video2d.layers import (
+    conv_bn,
     fold_batch_norms,
     Pointwise,
-    pointwise_bn,
     to_map,
     to_tokens,
 )
@@ -21,7 +21,7 @@ def test_the_product_of_matrices_is_the_1x1_convolution_with_the_same_weights(la
 
 
 def test_batch_norm_folds_into_the_product_as_into_a_convolution():
-    layer = pointwise_bn(6, 4).eval()
+    layer = conv_bn(6, 4, 1).eval()
     layer[1].running_mean.normal_()
     maps = torch.randn(2, 6, 5, 3)
     expected = layer(maps)
