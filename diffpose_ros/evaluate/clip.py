@@ -133,12 +133,7 @@ def labelled_frames(video: Path, labels: ClipLabels) -> Iterator[Frame]:
 
 def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any]:
     """Return the figures of a clip; the keys say what and in which unit."""
-    matches: list[Match] = []
-    before: dict[int, str] = {}
-    for result, px, metres in zip(results, labels.joints_px, labels.joints_m, strict=False):
-        now = assign_people(result.people, px, metres, before)
-        before |= {match.label: match.person.track_id for match in now if match.person}
-        matches += now
+    matches = pair(results, labels)
     found = [match for match in matches if match.person is not None]
     figures: dict[str, Any] = {
         'frames': len(results),
@@ -149,6 +144,17 @@ def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any
         'pck_17': pck_of(matches, list(range(17))),
     }
     return {**figures, **distances(found)} if found else figures
+
+
+def pair(results: Sequence[FrameResult], labels: ClipLabels) -> list[Match]:
+    """Return all labelled people of all frames with the skeletons found for them."""
+    matches: list[Match] = []
+    before: dict[int, str] = {}
+    for result, px, metres in zip(results, labels.joints_px, labels.joints_m, strict=False):
+        now = assign_people(result.people, px, metres, before)
+        before |= {match.label: match.person.track_id for match in now if match.person}
+        matches += now
+    return matches
 
 
 def assign_people(
