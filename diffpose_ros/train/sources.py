@@ -24,7 +24,10 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--synthetic', type=Path, help='folder with windows_*.tar and .npz')
     parser.add_argument(
-        '--synthetic-share', type=float, default=0.3, help='of the single frames; of windows half'
+        '--synthetic-share',
+        type=float,
+        default=0.3,
+        help='of single frames; of windows at least half',
     )
 
 
