@@ -10,6 +10,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint, restore, save_checkpoi
 from diffpose_ros.core.detector_network import DetectorNetwork, STRIDE
 from diffpose_ros.train.frames import Frames, photographs
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
+from diffpose_ros.train.rendered import Rendered
 from diffpose_ros.train.scenes import Scene, SceneMaker
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from torch.utils.data import DataLoader, get_worker_info, IterableDataset
 from tqdm import tqdm
 
 CHANNELS, BLOCKS, NECK = (16, 24, 64, 96, 128), (0, 1, 1, 2, 2), 64
-SURE_PERSON = 0.4  # where somebody unlabelled may be, a score above this is not punished
+SURE_PERSON, FORGIVING = 0.4, 0.2  # where somebody unlabelled may be, a higher score costs less
 BOX_WEIGHT, PARTS_WEIGHT = 2.0, 0.2
 PARTS = 'ankle knee hip wrist elbow shoulder neck head_top'.split()
 SAVE_EVERY = 200  # steps
@@ -32,10 +33,9 @@ logger = logging.getLogger(__name__)
 class SceneStream(IterableDataset):
     """Endless training examples; every worker draws its own."""
 
-    def __init__(self, folder: Path, size: int, seed: int) -> None:
+    def __init__(self, maker: SceneMaker, seed: int) -> None:
         cv2.setNumThreads(0)  # before its threads start: forked workers cannot take them along
-        self._maker = SceneMaker(Frames(folder), photographs(), size)
-        self._seed = seed
+        self._maker, self._seed = maker, seed
 
     def __iter__(self) -> Iterator[dict[str, NDArray]]:
         info = get_worker_info()
@@ -106,7 +106,7 @@ def focal_loss(logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
     p = logits.detach().sigmoid()
     loss = (target - p) ** 2 * F.binary_cross_entropy_with_logits(logits, target, reduction='none')
     forgiven = (batch['unsure'][:, None] > 0) & (target < 0.1) & (p > SURE_PERSON)
-    counted = batch['care'][:, None] * (~forgiven)
+    counted = batch['care'][:, None] * torch.where(forgiven, FORGIVING, 1.0)
     return (loss * counted).sum() / (batch['heat'] == 1).sum().clamp(min=1)
 
 
@@ -162,10 +162,13 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the time is up."""
+        args = self._args
+        frames = Frames(args.data / 'images2d', bystanders=args.bystanders)
+        rendered = Rendered(args.synthetic) if args.synthetic else None
         loader = DataLoader(
-            SceneStream(self._args.data / 'images2d', self._args.size, self._budget.step),
-            batch_size=self._args.batch,
-            num_workers=self._args.workers,
+            SceneStream(SceneMaker(frames, photographs(), args.size, rendered), self._budget.step),
+            batch_size=args.batch,
+            num_workers=args.workers,
         )
         for batch in tqdm(loader, unit='step', mininterval=30):
             losses = self._learn({k: v.to(self._device) for k, v in batch.items()})
@@ -183,7 +186,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group['lr'] = self._args.rate * self._budget.learning_rate_share()
         images = batch['image'].float().div(255).contiguous(memory_format=torch.channels_last)
-        with torch.autocast('cuda', torch.bfloat16, enabled=self._device.type == 'cuda'):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._args.bf16):
             features = self._model['network'].features(images)
             logits, boxes = self._model['network'].answer(features)
             joints = self._model['parts'](features)
@@ -216,11 +219,14 @@ class Trainer:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--data', type=Path, required=True, help='folder that holds images2d/')
+    parser.add_argument('--synthetic', type=Path, help='folder with pictures_*.tar and .npz')
+    parser.add_argument('--bystanders', type=Path, help='NPZ of train.bystanders')
     parser.add_argument('--out', type=Path, required=True, help='state, log and checkpoint')
     parser.add_argument('--minutes', type=float, default=45, help='time over all runs')
     parser.add_argument('--start-from', help='checkpoint whose weights to start from')
     parser.add_argument('--size', type=int, default=128, help='sides of a training picture')
     parser.add_argument('--batch', type=int, default=16, help='pictures per step')
+    parser.add_argument('--bf16', action='store_true', help='where the machine is fast at it')
     parser.add_argument('--rate', type=float, default=2e-3, help='highest learning rate')
     parser.add_argument('--workers', type=int, default=1, help='processes that make pictures')
 

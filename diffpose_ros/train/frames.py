@@ -1,5 +1,6 @@
 """Whole pictures with one labelled person each (LSP Extended), and backgrounds without anybody."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -30,14 +31,18 @@ PHOTOGRAPHS = {
 @dataclass(frozen=True)
 class Picture:
     """
-    One picture and the joints of one person in it; others may be in it, unlabelled.
+    One picture and the joints of one person in it; others may be in it, too.
 
     image   (H, W, 3)  RGB
     joints  {name: (2,)}  labelled joints, pixels, pixel centres at integers
+    hidden  names of those joints that something covers
+    others  who else was found in the picture
     """
 
     image: Image
     joints: dict[str, NDArray[np.float64]]
+    hidden: frozenset[str] = frozenset()
+    others: tuple['Picture', ...] = ()
 
     @property
     def points(self) -> NDArray[np.float64]:
@@ -49,11 +54,14 @@ class Frames:
     """
     Pictures of lsp_extended_frames, kept compressed in memory, decoded when asked for.
 
-    folder  holds lsp_extended_frames.tar, .npz and lsp_extended_duplicate_ids.txt
-    fold    TEST or VALIDATION of train.labelled; None = the pictures to train on
+    folder      holds lsp_extended_frames.tar, .npz and lsp_extended_duplicate_ids.txt
+    fold        TEST or VALIDATION of train.labelled; None = the pictures to train on
+    bystanders  NPZ of train.bystanders: people whom nobody labelled
     """
 
-    def __init__(self, folder: Path, fold: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, fold: int | None = None, bystanders: Path | None = None
+    ) -> None:
         archive, labels = folder / 'lsp_extended_frames.tar', folder / 'lsp_extended_frames.npz'
         for path in (archive, labels):
             if not path.is_file():
@@ -61,11 +69,12 @@ class Frames:
         table = np.load(labels)
         names = [str(name) for name in table['filenames']]
         self._chosen = side(names, folder, fold)
-        self._names = [names[i] for i in self._chosen]
+        self.names = [names[i] for i in self._chosen]
         self._joint_names = [str(name) for name in table['joint_names']]
         self._joints, self._labelled = table['joints_px'], table['labelled']
         with tarfile.open(archive) as tar:
             self._files = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
+        self._others = read_bystanders(bystanders) if bystanders else {}
 
     def __len__(self) -> int:
         return len(self._chosen)
@@ -77,7 +86,22 @@ class Frames:
             for j, name in enumerate(self._joint_names)
             if self._labelled[row, j]
         }
-        return Picture(decode(self._files[self._names[position]]), joints)
+        name = self.names[position]
+        image = decode(self._files[name])
+        others = [Picture(image, *person) for person in self._others.get(name, [])]
+        return Picture(image, joints, others=tuple(others))
+
+
+def read_bystanders(path: Path) -> dict[str, list[tuple[dict[str, NDArray], frozenset[str]]]]:
+    """Return joints and names of the hidden ones of each person, by the picture's name."""
+    people = defaultdict(list)
+    with np.load(path) as table:
+        joints = table['joint_names'].tolist()
+        columns = (table[key] for key in ('filenames', 'joints_px', 'visible'))
+        for name, xy, visible in zip(*columns, strict=True):
+            hidden = frozenset(j for j, seen in zip(joints, visible, strict=True) if not seen)
+            people[str(name)].append((dict(zip(joints, xy.astype(float), strict=True)), hidden))
+    return people
 
 
 def side(names: Sequence[str], folder: Path, fold: int | None) -> NDArray[np.int64]:

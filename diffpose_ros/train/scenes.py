@@ -1,4 +1,4 @@
-"""Training scenes for the detector: frames, tiles of frames and people pasted on backgrounds."""
+"""Training scenes for the detector: frames, tiles of them, pasted people, rendered crowds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,19 +7,22 @@ import math
 import cv2
 from diffpose_ros.core.detector import body_corners
 from diffpose_ros.train.frames import body_mask, clutter, Frames, Image, Picture
+from diffpose_ros.train.rendered import Rendered
 import numpy as np
 from numpy.typing import NDArray
 
 LEAST_VISIBLE = 0.35  # share of the joints below which a person need not be found
 MOST_ENLARGED = 2.5
 BONE_JOINTS = 14
+RENDERED_SHARE = 0.3  # of the scenes, where there are rendered pictures
 
 
 @dataclass
 class Body:
-    """One labelled person: joints {name: (2,)} in pixels of the canvas, and its paste."""
+    """One labelled person: joints {name: (2,)} in pixels of the canvas, some hidden; its paste."""
 
     joints: dict[str, NDArray[np.float64]]
+    hidden: frozenset[str]
     paste: int
 
     @property
@@ -55,7 +58,7 @@ class Canvas:
     def add_body(self, picture: Picture, matrix: NDArray) -> None:
         """Label the person of the newest paste, which came through an affine matrix (2, 3)."""
         moved = {name: matrix @ (*xy, 1) for name, xy in picture.joints.items()}
-        self.bodies.append(Body(moved, self._pastes))
+        self.bodies.append(Body(moved, picture.hidden, self._pastes))
 
     def seen(self, body: Body) -> dict[str, NDArray[np.float64]]:
         """Return the joints of a body that are in the picture and not covered."""
@@ -63,7 +66,8 @@ class Canvas:
         return {
             name: xy
             for name, xy in body.joints.items()
-            if 0 <= round(xy[0]) < width
+            if name not in body.hidden
+            and 0 <= round(xy[0]) < width
             and 0 <= round(xy[1]) < height
             and self.owner[round(xy[1]), round(xy[0])] == body.paste
         }
@@ -91,11 +95,16 @@ class Scene:
 class SceneMaker:
     """Draws training scenes of one size."""
 
-    def __init__(self, frames: Frames, photographs: list[Image], size: int) -> None:
+    def __init__(
+        self, frames: Frames, photographs: list[Image], size: int, rendered: Rendered | None = None
+    ) -> None:
         self._frames, self._photographs, self._size = frames, photographs, size
+        self._rendered = rendered
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """Return one scene; everything random comes from rng."""
+        if self._rendered and rng.random() < RENDERED_SHARE:
+            return finish(self._crowd(self._rendered, rng), rng)
         kinds: list[Callable[[np.random.Generator], Canvas]] = [
             self._whole, self._tiles, self._pasted, self._empty,
         ]  # fmt: skip
@@ -138,6 +147,22 @@ class SceneMaker:
             self._add_cutout(canvas, rng, float(self._lengths(rng, 1)[0]), body=False)
         return canvas
 
+    def _crowd(self, rendered: Rendered, rng: np.random.Generator) -> Canvas:
+        canvas = Canvas(self._background(rng))
+        image, people = rendered[int(rng.integers(len(rendered)))]
+        matrix = covering(image, self._size, rng)
+        if people:
+            one = people[rng.integers(len(people))]
+            length, target = self._lengths(rng, 1)[0], self._size * rng.uniform(0.15, 0.85, 2)
+            matrix = placement(one.points, length, target, rng)
+        size = (self._size, self._size)
+        alpha = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), matrix, size)
+        # The photograph behind the rendered people may show somebody, too.
+        canvas.paste(cv2.warpAffine(image, matrix, size), alpha, unsure=True)
+        for person in people:
+            canvas.add_body(person, matrix)
+        return canvas
+
     def _background(self, rng: np.random.Generator) -> Image:
         if rng.random() < 0.4:
             return np.full((self._size, self._size, 3), rng.choice([0, 127, 255]), np.uint8)
@@ -157,19 +182,22 @@ class SceneMaker:
         return self._frames[int(rng.integers(len(self._frames)))]
 
     def _add_frame(self, canvas: Canvas, rng: np.random.Generator, region: NDArray) -> None:
-        """Put a whole frame into a region of the canvas, its person mostly inside."""
+        """Put a whole frame into a region of the canvas, one of its people mostly inside."""
         picture = self._any_frame(rng)
+        people = (picture, *picture.others)
+        one = people[rng.integers(len(people))]
         sides = region[2:] - region[:2]
         length = log_uniform(rng, 0.2 * sides.min(), 1.1 * sides.max())
         target = region[:2] + sides * rng.uniform(0.15, 0.85, 2)
-        matrix = placement(picture.points, length, target, rng)
+        matrix = placement(one.points, length, target, rng)
         size = (self._size, self._size)
         alpha = cv2.warpAffine(np.full(picture.image.shape[:2], 255, np.uint8), matrix, size)
         left, top, right, bottom = region.astype(int)
         window = np.zeros_like(alpha)
         window[top:bottom, left:right] = alpha[top:bottom, left:right]
         canvas.paste(cv2.warpAffine(picture.image, matrix, size), window, unsure=True)
-        canvas.add_body(picture, matrix)
+        for person in people:
+            canvas.add_body(person, matrix)
 
     def _add_cutout(
         self, canvas: Canvas, rng: np.random.Generator, length: float, body: bool

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 from diffpose_ros.core.detector import body_corners
 from diffpose_ros.train.detector import box_loss, example, focal_loss, PARTS
@@ -33,6 +35,24 @@ class OnePicture:
         return self.picture
 
 
+class OneCrowd:
+    """Two rendered people side by side, the second one's legs hidden."""
+
+    def __init__(self):
+        self.image = np.full((120, 160, 3), 90, np.uint8)
+        one, other = (
+            dict(zip(JOINTS, np.add(POINTS, [right, 0]), strict=True)) for right in (-20, 50)
+        )
+        legs = frozenset(name for name in JOINTS if name.endswith(('knee', 'ankle')))
+        self.people = [Picture(self.image, one), Picture(self.image, other, legs)]
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, position):
+        return self.image, self.people
+
+
 def scene(boxes, trust, unsure=False, joints=()):
     return Scene(
         np.zeros((64, 96, 3), np.uint8),
@@ -56,6 +76,33 @@ def test_every_scene_has_boxes_within_the_picture_and_is_repeatable(seed):
     assert (one.boxes >= 0).all()
     assert (one.boxes <= 128).all()
     assert len(one.boxes) == len(one.trust)
+
+
+def test_everybody_in_a_rendered_picture_is_labelled(monkeypatch):
+    monkeypatch.setattr('diffpose_ros.train.scenes.RENDERED_SHARE', 1)
+    maker = SceneMaker(OnePicture(), [], size=256, rendered=OneCrowd())
+    scenes = [maker.draw(np.random.default_rng(seed)) for seed in range(20)]
+    assert sum(len(drawn.boxes) == 2 for drawn in scenes) > 10  # the others lost one at the border
+    joints = {name for drawn in scenes for name, _ in drawn.joints}
+    assert joints == set(JOINTS)
+
+
+def test_hidden_joints_of_a_labelled_person_are_not_asked_for():
+    canvas = Canvas(np.zeros((128, 160, 3), np.uint8))
+    canvas.paste(np.full((128, 160, 3), 90, np.uint8), np.full((128, 160), 255, np.uint8), False)
+    canvas.add_body(OneCrowd().people[1], np.eye(2, 3))
+    assert set(canvas.seen(canvas.bodies[0])) == {
+        name for name in JOINTS if not name.endswith(('knee', 'ankle'))
+    }
+
+
+def test_bystanders_of_a_photograph_are_labelled_like_its_person():
+    frames = OnePicture()
+    bystander = Picture(frames.picture.image, OneCrowd().people[1].joints)
+    frames.picture = replace(frames.picture, others=(bystander,))
+    maker = SceneMaker(frames, [], size=256)
+    found = {len(maker.draw(np.random.default_rng(seed)).boxes) for seed in range(20)}
+    assert max(found) >= 2
 
 
 def test_labels_go_where_the_pixels_go():
@@ -122,6 +169,15 @@ def test_an_unlabelled_person_is_forgiven_only_where_somebody_may_be():
     sure, unsure = (batch(scene([[4, 4, 20, 60]], [1], u)) for u in (False, True))
     losses = [focal_loss(logits, maps['heat'][:, None], maps) for maps in (sure, unsure)]
     assert losses[0] > losses[1] + 1
+
+
+def test_even_there_a_confident_answer_costs_something():
+    maps = batch(scene([[4, 4, 20, 60]], [1], unsure=True))
+    quiet = torch.full((1, 1, 8, 12), -8.0)
+    loud = quiet.clone()
+    loud[0, 0, 4, 10] = 3.0
+    quiet, loud = (focal_loss(logits, maps['heat'][:, None], maps) for logits in (quiet, loud))
+    assert loud > quiet + 0.1
 
 
 def test_the_focal_loss_of_a_single_cell_is_that_of_the_paper():

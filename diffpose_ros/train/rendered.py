@@ -1,0 +1,59 @@
+"""Rendered pictures in which everybody is labelled, as train.synthetic writes them."""
+
+from pathlib import Path
+import tarfile
+
+from diffpose_ros.train.frames import decode, Image, Picture
+import numpy as np
+from numpy.typing import NDArray
+
+UNLABELLED = 'nose'  # by the photographs
+
+
+class Rendered:
+    """
+    The shards pictures_*.tar and .npz of a folder, kept compressed in memory.
+
+    raises  ValueError when the folder holds none
+    """
+
+    def __init__(self, folder: Path) -> None:
+        shards = sorted(folder.glob('pictures_*.npz'))
+        if not shards:
+            raise ValueError(f'{folder} holds no pictures_*.npz; make them or leave it out')
+        self._files: list[bytes] = []
+        self._people: list[list[tuple[NDArray, NDArray]]] = []  # joints and what is seen of them
+        for shard in shards:
+            self._read(shard)
+
+    def _read(self, shard: Path) -> None:
+        with np.load(shard) as table, tarfile.open(shard.with_suffix('.tar')) as tar:
+            self._names = [str(name) for name in table['joint_names']]
+            for (name,), n, joints, visible in zip(
+                table['filenames'], table['count'], table['joints_px'], table['visible'],
+                strict=True,
+            ):  # fmt: skip
+                file = tar.extractfile(str(name))
+                assert file is not None
+                self._files.append(file.read())
+                self._people.append(list(zip(joints[:n], visible[:n], strict=True)))
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, position: int) -> tuple[Image, list[Picture]]:
+        """Return a picture, and as many views of it as it has labelled people."""
+        image = decode(self._files[position])
+        people = [self._person(image, *person) for person in self._people[position]]
+        return image, [person for person in people if person.joints]
+
+    def _person(self, image: Image, joints: NDArray, visible: NDArray) -> Picture:
+        # What lies beyond the border is drawn to it: a body ends where its picture ends.
+        inside = np.clip(joints.astype(float), 0, np.array(image.shape[1::-1]) - 1)
+        known = {
+            name: xy
+            for name, xy in zip(self._names, inside, strict=True)
+            if name != UNLABELLED and not np.isnan(xy).any()
+        }
+        hidden = {name for name, seen in zip(self._names, visible, strict=True) if not seen}
+        return Picture(image, known, frozenset(hidden))
