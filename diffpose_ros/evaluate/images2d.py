@@ -127,6 +127,11 @@ def run(args: argparse.Namespace) -> int:
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
     people = people.take(pck.countable(people.labelled, people.skeleton))
+    if not len(people):
+        raise ValueError(
+            f'{args.labels} labels nobody to measure; give people with {" and ".join(pck.TORSO)}'
+            + (f' and file numbers of fold {args.fold}' if args.fold else '')
+        )
     estimator = VideoEstimator.from_checkpoint(
         load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
     )
@@ -137,6 +142,5 @@ def run(args: argparse.Namespace) -> int:
         'ensembles': args.ensembles,
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, result)
     return 0
