@@ -123,6 +123,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the JSON file."""
+    effort = InferenceConfig(steps=args.steps, ensembles=args.ensembles)
     people = read_people(args.images, args.labels)
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
@@ -135,11 +136,11 @@ def run(args: argparse.Namespace) -> int:
     estimator = VideoEstimator.from_checkpoint(
         load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
     )
-    answer = partial(estimate_single, estimator, steps=args.steps, ensembles=args.ensembles)
+    answer = partial(estimate_single, estimator, steps=effort.steps, ensembles=effort.ensembles)
     predictions = predict(answer, estimator.crop_size, people, quiet=False)
     result = measure(people, predictions) | {
-        'steps': args.steps,
-        'ensembles': args.ensembles,
+        'steps': effort.steps,
+        'ensembles': effort.ensembles,
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
     write_json(args.out, result)

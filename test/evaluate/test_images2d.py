@@ -64,7 +64,9 @@ def test_covariances_are_in_pixels_of_the_picture():
     np.testing.assert_allclose(found.crop_covariance[0, 0], np.eye(2))
 
 
-def test_labels_with_nobody_to_measure_are_refused(tmp_path, capsys):
+@pytest.fixture
+def files(tmp_path):
+    """Return the options that name one picture and its labels, file number 9."""
     with tarfile.open(tmp_path / 'a.tar', 'w') as archive:
         data = cv2.imencode('.png', np.zeros((20, 20, 3), np.uint8))[1].tobytes()
         info = tarfile.TarInfo('im00009.png')
@@ -76,7 +78,18 @@ def test_labels_with_nobody_to_measure_are_refused(tmp_path, capsys):
         joints_px=np.ones((1, J, 2)),
         joint_names=POSETRACK_15.joints,
     )
-    files = ['--images', str(tmp_path / 'a.tar'), '--labels', str(tmp_path / 'a.npz')]
-    args = [*files, '--out', str(tmp_path / 'a.json'), '--fold', 'validation']
-    assert cli.main(['evaluate', 'images2d', *args]) == 2
-    assert 'a.npz labels nobody to measure' in capsys.readouterr().err
+    named = ['--images', str(tmp_path / 'a.tar'), '--labels', str(tmp_path / 'a.npz')]
+    return [*named, '--out', str(tmp_path / 'a.json')]
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (['--fold', 'validation'], 'a.npz labels nobody to measure'),
+        (['--steps', '0'], 'steps = 0; set it between 1 and'),
+        (['--ensembles', '0'], 'ensembles = 0; set it between 1 and'),
+    ],
+)
+def test_what_cannot_be_measured_is_told(files, capsys, options, words):
+    assert cli.main(['evaluate', 'images2d', *files, *options]) == 2
+    assert words in capsys.readouterr().err
