@@ -112,7 +112,12 @@ def save_checkpoint(
     tensors: Mapping[str, Tensor],
     extras: Mapping[str, Any],
 ) -> None:
-    """Write PATH.safetensors and PATH.json; each appears whole or not at all."""
+    """
+    Write PATH.safetensors and PATH.json; each appears whole or not at all.
+
+    path  with the ending .safetensors, or without
+    """
+    path = path.with_name(f'{path.name.removesuffix(".safetensors")}.safetensors')
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     manifest = {
         'kind': kind,
@@ -120,7 +125,6 @@ def save_checkpoint(
         'config': dict(config),
         **extras,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path.with_suffix('.safetensors'), data)
     write_json(path.with_suffix('.json'), manifest)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
-from diffpose_ros.core.files import write_json
+from diffpose_ros.core.files import read_arrays, write_json
 from diffpose_ros.core.people import Frame, FrameResult, Person
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.skeleton import H36M_17
@@ -102,16 +102,13 @@ def run(args: argparse.Namespace) -> int:
 
 def read_labels(path: Path) -> ClipLabels:
     """Read a label file; raise ValueError when it lacks something."""
-    with np.load(path) as data:
-        missing = {'joints_px', 'joints_cam_m', 'K', 'dist', 'fps'} - set(data.files)
-        if missing:
-            raise ValueError(f'{path} lacks {sorted(missing)}; see the format in docs')
-        if 'joint_names' in data and tuple(data['joint_names']) != H36M_17.joints:
-            raise ValueError(f'{path} has joints {list(data["joint_names"])}; give H36M_17 order')
-        px, metres = data['joints_px'], data['joints_cam_m']
-        if px.ndim == 3:  # one person
-            px, metres = px[:, None], metres[:, None]
-        return ClipLabels(px, metres, data['K'], data['dist'], float(data['fps']))
+    data = read_arrays(path, 'joints_px', 'joints_cam_m', 'K', 'dist', 'fps')
+    if 'joint_names' in data and tuple(data['joint_names']) != H36M_17.joints:
+        raise ValueError(f'{path} has joints {list(data["joint_names"])}; give H36M_17 order')
+    px, metres = data['joints_px'], data['joints_cam_m']
+    if px.ndim == 3:  # one person
+        px, metres = px[:, None], metres[:, None]
+    return ClipLabels(px, metres, data['K'], data['dist'], float(data['fps']))
 
 
 def follow(
@@ -163,6 +160,8 @@ def assign_people(
     """
     Pair labelled people with the skeletons nearest in the image, at most a torso away.
 
+    Distances are means over the limb joints that a skeleton tells.
+
     Pairs of before go first while they are that near: where one person hides the other, the only
     skeleton lies near both (as the CLEAR metrics do, Bernardin & Stiefelhagen 2008).
 
@@ -175,9 +174,9 @@ def assign_people(
     for row, i in enumerate(labelled):
         for column, person in enumerate(posed):
             assert person.pose2d is not None
-            distance = np.linalg.norm(
-                person.pose2d.xy[LIMB_JOINTS] - px[i, LIMB_JOINTS], axis=1
-            ).mean()
+            error = np.linalg.norm(person.pose2d.xy - px[i], axis=1)[LIMB_JOINTS]
+            told = np.isfinite(error)
+            distance = error[told].mean() if told.any() else np.inf
             if distance <= torso[i]:
                 cost[row, column] = distance - KEPT * (before.get(i) == person.track_id)
     rows, columns = linear_sum_assignment(cost)

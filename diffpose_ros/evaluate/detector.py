@@ -1,9 +1,10 @@
 """
 The person detector on held-out pictures, or on a video with known joints.
 
-A detection is right when it overlaps a labelled body that no better detection took with an
-intersection over union above 0.5. In the pictures only one person each is labelled: detections of
-the others count as wrong, so the true precision is higher than the figure.
+A detection is right when it overlaps a labelled body, as far as the picture shows it, that no
+better detection took with an intersection over union above 0.5. In the pictures only one person
+each is labelled: detections of the others count as wrong, so the true precision is higher than
+the figure.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import time
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
-from diffpose_ros.core.files import write_json
+from diffpose_ros.core.files import read_arrays, write_json
 from diffpose_ros.core.people import Box
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames
@@ -82,8 +83,7 @@ def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Fl
 
 def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
     """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
-    with np.load(labels) as data:
-        joints = data['joints_px']
+    joints = read_arrays(labels, 'joints_px')['joints_px']
     joints = joints[:, None] if joints.ndim == 3 else joints  # one person
     for (_, image), people in zip(VideoReader(video), joints, strict=False):
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]
@@ -94,8 +94,15 @@ def look(detector: PersonDetector, image: NDArray[np.uint8], bodies: list[Floats
     start = time.perf_counter()
     boxes = detector.detect(image)
     ms = 1000 * (time.perf_counter() - start)
-    scores = np.array([box.score for box in boxes])
-    return Outcome(scores, rightness(boxes, bodies), len(bodies), ms)
+    scores, shown = np.array([box.score for box in boxes]), shown_of(bodies, image)
+    return Outcome(scores, rightness(boxes, shown), len(shown), ms)
+
+
+def shown_of(bodies: Sequence[Floats], image: NDArray[np.uint8]) -> list[Floats]:
+    """Return the corners of bodies cut at the border of the picture, without those beyond it."""
+    height, width = image.shape[:2]
+    cut = [np.clip(body, -0.5, np.array([width, height] * 2) - 0.5) for body in bodies]
+    return [body for body in cut if (body[2:] > body[:2]).all()]
 
 
 def rightness(boxes: Sequence[Box], bodies: Sequence[Floats]) -> NDArray[np.bool_]:

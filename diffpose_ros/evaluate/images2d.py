@@ -123,20 +123,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the JSON file."""
+    effort = InferenceConfig(steps=args.steps, ensembles=args.ensembles)
     people = read_people(args.images, args.labels)
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
     people = people.take(pck.countable(people.labelled, people.skeleton))
+    if not len(people):
+        raise ValueError(
+            f'{args.labels} labels nobody to measure; give people with {" and ".join(pck.TORSO)}'
+            + (f' and file numbers of fold {args.fold}' if args.fold else '')
+        )
     estimator = VideoEstimator.from_checkpoint(
         load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
     )
-    answer = partial(estimate_single, estimator, steps=args.steps, ensembles=args.ensembles)
+    answer = partial(estimate_single, estimator, steps=effort.steps, ensembles=effort.ensembles)
     predictions = predict(answer, estimator.crop_size, people, quiet=False)
     result = measure(people, predictions) | {
-        'steps': args.steps,
-        'ensembles': args.ensembles,
+        'steps': effort.steps,
+        'ensembles': effort.ensembles,
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, result)
     return 0

@@ -105,7 +105,6 @@ class VideoWriter:
     def __init__(self, path: Path, width: int, height: int) -> None:
         self.path = path
         self._width, self._height = width - width % 2, height - height % 2
-        path.parent.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> 'VideoWriter':
         self._open = ExitStack()

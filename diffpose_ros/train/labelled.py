@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 import re
+import tarfile
 
 import cv2
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import POSETRACK_15, Skeleton
 from diffpose_ros.evaluate.pck import countable
 from diffpose_ros.train import teacher
@@ -72,7 +74,7 @@ def label(
     missing = [name for name in names.flat if name not in found]
     if missing:
         raise ValueError(
-            f'there is no picture {missing[0]}, nor {len(missing) - 1} more of {labels}; '
+            f'there is no readable picture {missing[0]}, nor {len(missing) - 1} more of {labels}; '
             'name the tar that belongs to it'
         )
     films = []
@@ -94,21 +96,27 @@ def read_labels(
     labels: Path, skeleton: Skeleton
 ) -> tuple[NDArray[np.str_], NDArray[np.float32], NDArray[np.bool_]]:
     """Return file names (N, T), and of the key frames xy (N, J, 2) and labelled (N, J)."""
-    with np.load(labels) as table:
-        names, joints = table['filenames'], table['joints_px']
-        given = skeleton.index(*table['joint_names'].tolist())
-        known = table['labelled'] if 'labelled' in table else np.ones(len(names), bool)[:, None]
+    table = read_arrays(labels, 'filenames', 'joints_px', 'joint_names')
+    names, joints, given = table['filenames'], table['joints_px'], table['joint_names'].tolist()
+    unknown = sorted(set(given) - set(skeleton.joints))
+    if unknown:
+        raise ValueError(f'{labels} has joints {unknown}; give those of {skeleton.joints}')
     joints = joints[:, -1] if joints.ndim == 4 else joints
+    known = np.isfinite(joints).all(axis=-1) & table.get('labelled', True)
     xy = np.zeros((len(names), len(skeleton.joints), 2), np.float32)
     labelled = np.zeros(xy.shape[:2], bool)
-    xy[:, given], labelled[:, given] = joints, known
+    places = skeleton.index(*given)
+    xy[:, places], labelled[:, places] = np.nan_to_num(joints), known
     return names.reshape(len(names), -1), xy, labelled
 
 
 def read_pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and RGB pixels of each picture in a tar."""
-    for name, picture in teacher.pictures(images):
-        yield name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    try:
+        for name, picture in teacher.pictures(images):
+            yield name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    except tarfile.TarError as error:
+        raise ValueError(f'{images} is no whole tar; give a tar of pictures') from error
 
 
 def bounded(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:

@@ -7,6 +7,8 @@ import re
 
 import cv2
 from diffpose_ros.core.people import Box
+from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.evaluate.pck import countable
 from diffpose_ros.train.formats.files import read_labels
 from diffpose_ros.train.formats.labels import FrameLabels, PersonLabels
 from diffpose_ros.train.labelled import FOLDS, MAX_SIDE, People, VALIDATION
@@ -183,11 +185,16 @@ def scene(target: Target) -> str:
 
 
 def split(targets: Sequence[Target]) -> tuple[list[Target], list[Target]]:
-    """Return who to train on and who to validate with; no scene is in both."""
+    """
+    Return who to train on, and who to validate with: people with a whole torso, which PCK needs.
+
+    No scene is in both.
+    """
     numbers = {name: i for i, name in enumerate(sorted({scene(t) for t in targets}))}
     kept = [numbers[scene(t)] % FOLDS == VALIDATION for t in targets]
     training = [t for t, k in zip(targets, kept, strict=True) if not k]
-    return training, [t for t, k in zip(targets, kept, strict=True) if k]
+    validation = [t for t, k in zip(targets, kept, strict=True) if k]
+    return training, [t for t in validation if countable(t.labelled[None], POSETRACK_15)]
 
 
 def as_people(targets: Sequence[Target], past: int = 0) -> People:

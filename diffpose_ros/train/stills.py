@@ -58,7 +58,7 @@ class WindowDataset(Dataset):
         skeleton, labelled = people.skeleton, people.labelled[i]
         view = augment.draw_view(people.xy[i], labelled, skeleton, wish.size, rng, self.strength)
         fill = cv2.resize(other_picture, wish.size) if chance(rng, 0.3) else None
-        film = [*people.earlier[i], people.pictures[i]]
+        film = [*(people.earlier[i] if wish.window else ()), people.pictures[i]]
         frames, present = self._show(film, view, fill, other_picture, wish, rng)
         xy = augment.move_points(view, people.xy[i])
         if augment.is_mirrored(view):

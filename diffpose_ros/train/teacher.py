@@ -88,13 +88,15 @@ def ask(
 
 
 def pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield name and BGR pixels of each picture in a tar."""
+    """Yield name and BGR pixels of each picture in a tar; other files in it are passed over."""
     with tarfile.open(images) as archive:
         for member in archive:
             stream = archive.extractfile(member)
             if stream is not None:
                 data = np.frombuffer(stream.read(), np.uint8)
-                yield Path(member.name).name, cv2.imdecode(data, cv2.IMREAD_COLOR)
+                picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+                if picture is not None:
+                    yield Path(member.name).name, picture
 
 
 def other_side(name: str) -> str:

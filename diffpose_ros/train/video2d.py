@@ -72,15 +72,15 @@ def fit(
     for batch in tqdm(loader, mininterval=30, disable=folder is None):
         losses.append(trainer.step(batch, budget))
         budget.advance()
-        if folder is None:
-            continue
-        if len(losses) == LOG_EVERY:
+        if folder and len(losses) == LOG_EVERY:
             folder.log(**state_of(budget), loss=round(sum(losses) / len(losses), 4))
             losses.clear()
-        if budget.elapsed_s > due_s or budget.progress == 1:
+        if folder and (budget.elapsed_s > due_s or budget.progress == 1):
             folder.save(trainer.learner, trainer.ema, trainer.optimizer, budget)
             folder.log(**state_of(budget), **validate(trainer.ema.model, few, trainer.device))
             due_s = budget.elapsed_s + 60 * validate_every
+        if budget.progress == 1:  # the workers have prepared batches beyond
+            break
 
 
 def state_of(budget: Budget) -> dict[str, float]:

@@ -32,11 +32,14 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any], skeleton: Skeleton) -> 'Calibration':
-        """Return what a manifest stores by joint name."""
+        """Return what a manifest stores by joint name; raise ValueError unless it is numbers."""
         rows = [stored[name] for name in skeleton.joints]
-        return cls(
-            np.array([row['score'] for row in rows]), np.array([row['covariance'] for row in rows])
+        score, covariance = (
+            np.array([row[key] for row in rows], np.float64) for key in ('score', 'covariance')
         )
+        if score.shape != (len(rows), PEAK_IS_SCORE.size) or not (covariance > 0).all():
+            raise ValueError('the calibration of the manifest is damaged; install the model again')
+        return cls(score, covariance)
 
     def to_dict(self, skeleton: Skeleton) -> dict[str, Any]:
         """Return what a manifest stores."""

@@ -18,9 +18,7 @@ def encode(xy: Tensor, rows: int, columns: int) -> Tensor:
     xy       (B, J, 2)              crop pixels, pixel centres at integers
     returns  (B, J, rows, columns)  heatmaps, HEAT_STRIDE times smaller than the crop
     """
-    x, y = ((xy + 0.5) / HEAT_STRIDE - 0.5).unbind(-1)  # (B, J)
-    sigma = SIGMA_SHARE * rows
-    return _bell(x, columns, sigma)[:, :, None, :] * _bell(y, rows, sigma)[:, :, :, None]
+    return _draw((xy + 0.5) / HEAT_STRIDE - 0.5, rows, columns)
 
 
 def decode(heat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -51,7 +49,14 @@ def project(heat: Tensor) -> Tensor:
     """
     each = heat.flatten(0, 1).clamp(min=0)
     xy, _ = _find(each, Places(each))
-    return encode(((xy + 0.5) * HEAT_STRIDE - 0.5).unflatten(0, heat.shape[:2]), *heat.shape[2:])
+    return _draw(xy, *heat.shape[2:]).unflatten(0, heat.shape[:2])
+
+
+def _draw(xy: Tensor, rows: int, columns: int) -> Tensor:
+    """Return a Gaussian (..., rows, columns) of peak 1 at each point (..., 2), heatmap pixels."""
+    sigma = SIGMA_SHARE * rows
+    x, y = _bell(xy[..., 0], columns, sigma), _bell(xy[..., 1], rows, sigma)
+    return x[..., None, :] * y[..., :, None]
 
 
 def _bell(center: Tensor, count: int, sigma: float) -> Tensor:

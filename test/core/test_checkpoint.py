@@ -22,6 +22,12 @@ def test_what_was_saved_is_loaded(saved):
     assert checkpoint.model_id == f'net@{checkpoint.sha256[:12]}'
 
 
+def test_a_name_may_have_dots(tmp_path):
+    save_checkpoint(tmp_path / 'net_1.5', 'lift3d', {}, TENSORS, {})
+    assert load_checkpoint(str(tmp_path / 'net_1.5.safetensors'), 'lift3d').name == 'net_1.5'
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_changed_weight_file_is_refused(saved):
     data = bytearray(saved.read_bytes())
     data[-1] ^= 1

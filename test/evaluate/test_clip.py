@@ -95,6 +95,24 @@ def test_people_are_matched_by_place_not_by_order():
     assert measure(film(*swapped), LABELS)['pck'] == 1
 
 
+def test_a_person_with_a_joint_of_which_nothing_is_known_is_found_by_the_others():
+    found = person('b1', 0)
+    xy = found.pose2d.xy.copy()
+    xy[16] = np.nan  # r_wrist
+    found = replace(found, pose2d=replace(found.pose2d, xy=xy))
+    figures = measure(film(*[[found, person('b2', 1)]] * FRAMES), LABELS)
+    assert figures['detection_rate'] == 1
+    assert figures['pck'] == pytest.approx(23 / 24)  # of 12 limb joints of two people
+    assert figures['error_px'] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_skeleton_without_any_joint_is_nobody():
+    found = person('b1', 0)
+    nothing = replace(found.pose2d, xy=np.full((17, 2), np.nan))
+    figures = measure(film(*[[replace(found, pose2d=nothing)]] * FRAMES), LABELS)
+    assert figures['detection_rate'] == figures['pck'] == 0
+
+
 def test_a_missing_person_lowers_detection_rate_and_pck():
     figures = measure(film(*[both()[:1]] * FRAMES), LABELS)
     assert figures['detection_rate'] == 0.5

@@ -1,3 +1,8 @@
+import io
+import tarfile
+
+import cv2
+from diffpose_ros import cli
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
@@ -57,3 +62,34 @@ def test_covariances_are_in_pixels_of_the_picture():
     crop = Crop.around(Box.around(people.xy[0][people.labelled[0]]), SIZE)
     np.testing.assert_allclose(found.covariance[0, 0], np.diag(crop.scale**2))
     np.testing.assert_allclose(found.crop_covariance[0, 0], np.eye(2))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return the options that name one picture and its labels, file number 9."""
+    with tarfile.open(tmp_path / 'a.tar', 'w') as archive:
+        data = cv2.imencode('.png', np.zeros((20, 20, 3), np.uint8))[1].tobytes()
+        info = tarfile.TarInfo('im00009.png')
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    np.savez(
+        tmp_path / 'a.npz',
+        filenames=['im00009.png'],
+        joints_px=np.ones((1, J, 2)),
+        joint_names=POSETRACK_15.joints,
+    )
+    named = ['--images', str(tmp_path / 'a.tar'), '--labels', str(tmp_path / 'a.npz')]
+    return [*named, '--out', str(tmp_path / 'a.json')]
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (['--fold', 'validation'], 'a.npz labels nobody to measure'),
+        (['--steps', '0'], 'steps = 0; set it between 1 and'),
+        (['--ensembles', '0'], 'ensembles = 0; set it between 1 and'),
+    ],
+)
+def test_what_cannot_be_measured_is_told(files, capsys, options, words):
+    assert cli.main(['evaluate', 'images2d', *files, *options]) == 2
+    assert words in capsys.readouterr().err

@@ -51,6 +51,45 @@ def test_labels_are_put_in_order_by_name_and_the_nose_stays_unlabelled(tmp_path)
     assert people.pictures[0][0, 0].tolist() == [10, 20, 30]  # RGB
 
 
+def test_a_joint_that_is_no_number_is_not_labelled(tmp_path):
+    write_set(tmp_path, 's', [4])
+    with np.load(tmp_path / 's.npz') as table:
+        columns = dict(table)
+    columns['joints_px'][0, 0] = np.nan
+    np.savez(tmp_path / 's.npz', **columns)
+    people = read_people(tmp_path / 's.tar', tmp_path / 's.npz')
+    assert not people.labelled[0, 0]
+    assert people.labelled.sum() == 13
+    assert np.isfinite(people.xy).all()
+
+
+def test_labels_of_another_skeleton_are_refused_by_the_joint(tmp_path):
+    write_set(tmp_path, 's', [4])
+    with np.load(tmp_path / 's.npz') as table:
+        columns = dict(table)
+    columns['joint_names'][0] = 'spine'
+    np.savez(tmp_path / 's.npz', **columns)
+    with pytest.raises(ValueError, match=r"has joints \['spine'\]; give those of"):
+        read_people(tmp_path / 's.tar', tmp_path / 's.npz')
+
+
+def test_other_files_beside_the_pictures_are_passed_over(tmp_path):
+    write_set(tmp_path, 's', [4])
+    with tarfile.open(tmp_path / 's.tar', 'a') as archive:
+        for name, data in (('LICENCE', b'free'), ('._im00004.png', b'')):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    assert len(read_people(tmp_path / 's.tar', tmp_path / 's.npz')) == 1
+
+
+def test_a_file_that_is_no_tar_is_told(tmp_path):
+    write_set(tmp_path, 's', [4])
+    (tmp_path / 's.tar').write_bytes(b'no tar')
+    with pytest.raises(ValueError, match=r's\.tar is no whole tar'):
+        read_people(tmp_path / 's.tar', tmp_path / 's.npz')
+
+
 def test_large_pictures_are_kept_smaller_with_their_labels(tmp_path):
     write_set(tmp_path, 's', [4], side=800)
     people = read_people(tmp_path / 's.tar', tmp_path / 's.npz')

@@ -1,10 +1,12 @@
 """Labelled people of public data sets become sources that the training can mix in."""
 
+from dataclasses import replace
 import json
 
 import cv2
 from diffpose_ros.cli import main
 from diffpose_ros.core.people import Box
+from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.labelled import MAX_SIDE
 from diffpose_ros.train.posetrack import (
@@ -145,6 +147,15 @@ def test_no_video_is_both_trained_on_and_validated_with(tmp_path):
     assert len(training) + len(validation) == len(targets)
 
 
+def test_nobody_without_a_whole_torso_validates(tmp_path):
+    make = video(tmp_path)
+    (hip,) = POSETRACK_15.index('l_hip')
+    hipless = np.arange(15) != hip
+    targets = [replace(make(i, False), labelled=hipless) for i in range(4)]
+    training, validation = split(targets)
+    assert (len(training), len(validation)) == (3, 0)
+
+
 def test_still_pictures_are_split_one_by_one(tmp_path):
     make = video(tmp_path)
     training, validation = split([make(i, False) for i in range(4)])
@@ -156,7 +167,7 @@ def test_still_pictures_are_split_one_by_one(tmp_path):
     [('posetrack18/annotations/val', 'posetrack18'), ('jhmdb/test_jhmdb_sub1.json', 'jhmdb')],
 )
 def test_a_network_trains_on_a_public_data_set_alone(samples, tmp_path, labels, root):
-    data = ['--labelled', str(samples / labels), str(samples / root)]
+    data = ['--labelled', str(samples / labels), str(samples / root), '--workers', '1']
     size = ['--steps', '2', '--batch', '2', '--crop', '48', '64', '--threads', '1']
     assert main(['train', 'video2d', *data, *size, '--out', str(tmp_path)]) == 0
     last = (tmp_path / 'log.jsonl').read_text().splitlines()[-1]

@@ -97,6 +97,18 @@ def test_coco_has_neither_neck_nor_head_top_and_no_neighbours(shared_data):
     assert person.box.width == 218.7
 
 
+def test_in_coco_a_joint_of_visibility_0_is_not_labelled_wherever_it_is(tmp_path):
+    person = {'image_id': 7, 'keypoints': [50, 60, 0, 70, 80, 1], 'bbox': [0, 0, 99, 99]}
+    document = {
+        'images': [{'id': 7, 'file_name': '000007.jpg'}],
+        'annotations': [person],
+        'categories': [{'name': 'person', 'keypoints': ['left_hip', 'right_hip']}],
+    }
+    (person,) = read_labels(saved(tmp_path, document)).frames[0].people
+    assert joint(person, 'r_hip') == [70, 80]
+    assert person.labelled.sum() == 1
+
+
 def test_jhmdb_counts_pixels_from_1(shared_data):
     labels = read_labels(shared_data / 'samples' / 'jhmdb' / 'test_jhmdb_sub1.json')
     assert (labels.format, labels.is_video) == ('jhmdb', True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.labelled import (
@@ -86,6 +88,11 @@ def test_the_future_is_often_missing_and_the_key_frame_never():
     assert 0.8 < share[0] < 0.9
     assert 0.35 < share[4] < 0.5
     assert (~draws[:, 3:].any(axis=1)).mean() > 0.45
+
+
+def test_a_single_frame_reads_no_earlier_ones():
+    people = replace(crowd(), earlier=None)  # as if it were slow to ask
+    assert dataset(people)[Wish(3, SIZE, False)]['frames'].shape[0] == 1
 
 
 def test_limb_ends_weigh_most():

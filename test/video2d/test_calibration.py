@@ -1,6 +1,7 @@
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.video2d.calibration import Calibration, fit_logistic, fit_scores, sigmoid
 import numpy as np
+import pytest
 
 ROUND = np.eye(2)
 
@@ -17,6 +18,29 @@ def test_a_calibration_survives_its_manifest():
     again = Calibration.from_dict(calibration.to_dict(POSETRACK_15), POSETRACK_15)
     np.testing.assert_array_equal(again.score, calibration.score)
     np.testing.assert_array_equal(again.covariance, calibration.covariance)
+
+
+@pytest.mark.parametrize(
+    'row',
+    [
+        {'covariance': -1.0},
+        {'covariance': None},
+        {'covariance': 'one'},
+        {'score': [0.0, 1.0]},
+        {'score': 'peak'},
+    ],
+)
+def test_a_damaged_calibration_is_refused(row):
+    stored = Calibration.plain(15).to_dict(POSETRACK_15)
+    stored['nose'] |= row
+    with pytest.raises(ValueError, match=r'damaged|could not convert|inhomogeneous'):
+        Calibration.from_dict(stored, POSETRACK_15)
+
+
+def test_scores_of_two_weights_for_every_joint_are_refused():
+    stored = {name: {'score': [0, 1], 'covariance': 1} for name in POSETRACK_15.joints}
+    with pytest.raises(ValueError, match='damaged'):
+        Calibration.from_dict(stored, POSETRACK_15)
 
 
 def test_the_logistic_fit_finds_the_weights_that_made_the_data():

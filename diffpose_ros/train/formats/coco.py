@@ -87,9 +87,14 @@ def parse_frame(image: Entry, people: Sequence[PersonLabels], dialect: str) -> F
 
 
 def parse_person(entry: Entry, names: Sequence[str], dialect: str) -> PersonLabels:
-    """Return one person; a joint written as three zeros is not labelled."""
+    """
+    Return one person; a joint written as three zeros is not labelled.
+
+    In COCO the third alone says so; the others write it 0 for hidden joints, too.
+    """
     table = numbers(entry, 'keypoints', 3 * len(names)).reshape(-1, 3)
-    table[(table == 0).all(axis=1)] = np.nan
+    telling = table[:, 2:] if dialect == 'coco' else table
+    table[(telling == 0).all(axis=1)] = np.nan
     scores = numbers(entry, 'scores', len(names)) if entry.get('scores') else None
     first = 1.0 if dialect == 'jhmdb' else 0.0  # JHMDB counts pixels as Matlab does
     xy, score = np.full((J, 2), np.nan), np.full(J, NO_SCORE)

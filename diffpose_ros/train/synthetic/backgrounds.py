@@ -5,6 +5,7 @@ from pathlib import Path
 import tarfile
 
 import cv2
+from diffpose_ros.train.labelled import file_number, FOLDS, TEST
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +16,6 @@ CARRIED = ('chelsea', 'coffee', 'rocket', 'hubble_deep_field', 'retina', 'immuno
 TEXTURES = ('brick', 'grass', 'gravel', 'text', 'page', 'coins')
 MIN_SIDE_PX = 80
 MARGIN = 0.6  # of the person's box, left free around it
-HELD_OUT_MODULO = 9  # pictures whose number is divisible by it are for validation
 
 
 def carried_photographs() -> list[Picture]:
@@ -38,7 +38,7 @@ def empty_sides(archive: Path, count: int, only_above: bool = False) -> list[Pic
 
     archive     lsp_extended_frames.tar with its .npz beside it
     only_above  leave out the sides, where unlabelled people may stand
-    returns     pieces of at least MIN_SIDE_PX, from training pictures only
+    returns     pieces of at least MIN_SIDE_PX, none from test pictures
     """
     labels = np.load(archive.with_suffix('.npz'))
     pieces: list[Picture] = []
@@ -47,7 +47,7 @@ def empty_sides(archive: Path, count: int, only_above: bool = False) -> list[Pic
         for name, joints, labelled in rows:
             if len(pieces) >= count:
                 break
-            if int(''.join(filter(str.isdigit, name))) % HELD_OUT_MODULO == 0:
+            if file_number(name) % FOLDS == TEST:
                 continue
             data = np.frombuffer(tar.extractfile(str(name)).read(), np.uint8)
             picture = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]

@@ -1,0 +1,54 @@
+"""Figures of the detector, from detections whose worth is known by hand."""
+
+from diffpose_ros.core.people import Box
+from diffpose_ros.evaluate.detector import look, measure
+import numpy as np
+import pytest
+
+PICTURE = np.zeros((100, 200, 3), np.uint8)
+BODY = np.array([20.0, 10.0, 60.0, 90.0])
+
+
+def box(corners, score=0.9):
+    left, top, right, bottom = corners
+    return Box((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, score)
+
+
+class Finds:
+    """A detector that finds the same boxes in every picture."""
+
+    def __init__(self, *boxes):
+        self.detect = lambda image: list(boxes)
+
+
+def figures(boxes, bodies):
+    return measure([look(Finds(*boxes), PICTURE, bodies)])
+
+
+def test_a_perfect_detector_finds_everybody_and_nobody_else():
+    result = figures([box(BODY)], [BODY])
+    assert result['recall'] == result['precision'] == result['ap_50'] == 1
+    assert result['false_per_picture'] == 0
+
+
+def test_a_second_box_on_the_same_body_is_wrong():
+    result = figures([box(BODY), box(BODY + 1, 0.8)], [BODY])
+    assert (result['recall'], result['precision'], result['ap_50']) == (1, 0.5, 1)
+
+
+def test_boxes_below_the_threshold_count_for_the_average_precision_alone():
+    result = figures([box(BODY, 0.2)], [BODY])
+    assert (result['recall'], result['ap_50']) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ('side', 'body'), [('left', [-60, 10, 40, 90]), ('below', [20, 60, 60, 190])]
+)
+def test_a_body_counts_as_far_as_the_picture_shows_it(side, body):
+    shown = np.clip(np.array(body, float), 0, [199, 99] * 2)
+    assert figures([box(shown)], [np.array(body, float)])['recall'] == 1
+
+
+def test_a_body_beyond_the_picture_is_not_in_it():
+    result = figures([box(BODY)], [BODY, BODY + 300])
+    assert (result['people'], result['recall']) == (1, 1)
