@@ -122,8 +122,6 @@ def main() -> int:
     parser.add_argument('--data', type=Path, required=True, help='folder that holds images2d/')
     parser.add_argument('--out', type=Path, required=True, help='npz to write')
     args = parser.parse_args()
-    if not args.out.parent.is_dir():
-        parser.error(f'there is no folder {args.out.parent}; make it first')
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     columns = search(Frames(args.data / 'images2d'), Search(device))
     with whole(args.out) as path:
