@@ -1,7 +1,7 @@
 """The protocol on made-up clips, with an untrained network: shapes, cameras, noise, JSON."""
 
 from argparse import ArgumentParser
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import json
 
 from diffpose_ros.core.checkpoint import save_checkpoint
@@ -52,6 +52,15 @@ def test_causal_windows_do_not_see_the_future(mocap, lifter):
     clips = load_clips(mocap)
     assert not film(clips, lifter, 0, centred=False).inputs.present[:, 5:].any()
     assert film(clips, lifter, 0, centred=True).inputs.present[20, 5:].all()
+
+
+def test_slots_hold_the_frames_of_their_time_whatever_the_rate_of_the_clips(mocap, lifter):
+    clips = load_clips(mocap)
+    fast = replace(clips, fps=60)  # two frames per slot of 1/30 s
+    reach = film(clips, lifter, 0, centred=True).inputs.present.sum(axis=1)
+    assert reach[:6].tolist() == [5, 6, 7, 8, 9, 9]
+    reach = film(fast, lifter, 0, centred=True).inputs.present.sum(axis=1)
+    assert reach[:9].tolist() == [5, 5, 6, 6, 7, 7, 8, 8, 9]
 
 
 def test_noise_has_the_size_that_was_asked_for(mocap, lifter):
