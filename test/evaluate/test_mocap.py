@@ -98,6 +98,20 @@ def test_json_has_the_agreed_keys(evaluated):
     assert (result['steps'], result['hypotheses']) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ('options', 'told'),
+    [
+        ('--steps 2 200', 'lift_steps = 200; set it between 1 and 50'),
+        ('--steps -1', 'lift_steps = -1'),
+        ('--hypotheses 0', 'hypotheses = 0; set it between 1 and 100'),
+        ('--every 0', 'every = 0; set it to 1 or more'),
+    ],
+)
+def test_settings_out_of_range_are_refused(evaluated, options, told):
+    with pytest.raises(ValueError, match=told):
+        evaluated(options)
+
+
 def test_several_settings_give_a_row_each_and_a_picture(evaluated, tmp_path):
     plot = tmp_path / 'plots' / 'settings.png'
     result = evaluated(f'--steps 0 1 2 --hypotheses 1 3 --plot {plot}')
