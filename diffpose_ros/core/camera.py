@@ -16,6 +16,8 @@ DISTORTION_LENGTHS = {  # coefficients that OpenCV takes; fewer than it needs ar
     'equidistant': (0, 1, 2, 3, 4),
 }
 MAX_FOCAL_PX, MAX_COEFFICIENT = 1e6, 1e4  # beyond, the numbers are no calibration
+# Five rounds, OpenCV's default, miss by tens of pixels at the border of a wide lens.
+ROUNDS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-6)
 ASSUMED_FOV_DEG = 60.0  # where the camera is unknown
 
 
@@ -84,9 +86,13 @@ class Camera:
         points = np.ascontiguousarray(pixels, np.float64).reshape(-1, 1, 2)
         if not len(points):
             return np.zeros(np.shape(pixels))
-        pinhole = self.model in PINHOLE_MODELS
-        undistort = cv2.undistortPoints if pinhole else cv2.fisheye.undistortPoints
-        rays = undistort(points, self.K, self._coefficients())
+        coefficients = self._coefficients()
+        if self.model in PINHOLE_MODELS:
+            # OpenCV 4 has a function of its own for the rounds; OpenCV 5 has only the one.
+            undistort = getattr(cv2, 'undistortPointsIter', cv2.undistortPoints)
+            rays = undistort(points, self.K, coefficients, R=None, P=None, criteria=ROUNDS)
+        else:
+            rays = cv2.fisheye.undistortPoints(points, self.K, coefficients)
         return np.asarray(rays, np.float64).reshape(np.shape(pixels))
 
     def project(self, points: Floats) -> NDArray[np.float64]:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]])  # (3, 1, 2), pixels
+MAX_BACK_PX = 2.0  # a ray that the lens puts farther from its pixel than this is none
+LONGEST_RAY = 50.0  # nor is one within a degree of the image plane
 NOWHERE = Placement(np.zeros(3), np.full((3, 3), np.nan))
 
 
@@ -195,11 +197,17 @@ def position(track: Track, stamp_ns: int) -> int:
 
 
 def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
-    """Turn a 2D pose in pixels into rays; unknown joints get score 0 and lie at the origin."""
+    """
+    Turn a 2D pose in pixels into rays.
+
+    Joints that are unknown, or where the lens shows nothing, get score 0 and lie at the origin.
+    """
     known = np.asarray(np.isfinite(pose.xy).all(axis=1))
-    pixels = np.where(known[:, None], pose.xy, 0.0)
+    pixels = np.where(known[:, None], pose.xy, 0.0) + NEIGHBOURS
     # d rays / d pixels by differences over one pixel: it follows any lens distortion
-    rays, beside, below = camera.rays(pixels + NEIGHBOURS)
+    seen = camera.rays(pixels)
+    rays, beside, below = seen
+    known &= lens_shows(camera, seen, pixels).all(axis=0)
     jacobian = np.stack([beside - rays, below - rays], axis=-1)  # (J, 2, 2)
     covariance = jacobian @ pose.covariance @ jacobian.transpose(0, 2, 1)
     return Sighting(
@@ -209,6 +217,18 @@ def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
         np.where(known[:, None, None], covariance, 0.0),
         np.where(known, pose.score, 0.0),
     )
+
+
+def lens_shows(camera: Camera, rays: Floats, pixels: Floats) -> NDArray[np.bool_]:
+    """
+    Say which rays (..., 2) lead back to their pixels (..., 2).
+
+    Beyond 90 degrees, or where the distortion folds back, undistortion answers with any ray.
+    """
+    points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
+    back = camera.project(points)
+    error, length = (np.linalg.norm(v, axis=-1) for v in (back - pixels, rays))
+    return np.asarray((error < MAX_BACK_PX) & (length < LONGEST_RAY))
 
 
 def turn(
@@ -237,8 +257,10 @@ def turn(
 
 
 def centre(sighting: Sighting) -> Floats:
-    """Return the middle (2,) of the box around the known joints, in rays."""
+    """Return the middle (2,) of the box around the known joints, in rays; 0 without any."""
     rays = sighting.rays[sighting.score > 0]
+    if not len(rays):
+        return np.zeros(2)
     return (rays.min(axis=0) + rays.max(axis=0)) / 2
 
 

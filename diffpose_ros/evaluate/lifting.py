@@ -15,6 +15,7 @@ import time
 from typing import Any, NamedTuple
 
 from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.files import write_json
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
@@ -147,7 +148,11 @@ def add_lifter_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_lifter(args: argparse.Namespace) -> tuple[PoseLifter, str]:
-    """Return the lifter that the options name, and its model id."""
+    """Return the lifter that the options name, and its model id; refuse settings out of range."""
+    for steps, hypotheses in settings_of(args.steps, args.hypotheses):
+        InferenceConfig(lift_steps=steps or 1, hypotheses=hypotheses)  # 0 = the encoder alone
+    if args.every < 1:
+        raise ValueError(f'every = {args.every}; set it to 1 or more')
     device = torch.device(args.device)
     if args.start == 'mixture':
         checkpoint = load_checkpoint(args.checkpoint, *LIFTERS)

@@ -31,7 +31,8 @@ def film(
     random = torch.Generator().manual_seed(0)
     F = len(clips.joints)
     slots = torch.arange(-lifter.past, lifter.future + 1)
-    joints, root, inside = cut_windows(clips, torch.arange(F), slots.expand(F, -1).float())
+    offset = torch.round(slots * lifter.period_s * clips.fps).expand(F, -1)
+    joints, root, inside = cut_windows(clips, torch.arange(F), offset)
     present = inside & (centred | (slots <= 0))
     points = into_virtual_camera(
         _filmed(joints + root[:, :, None], clips, random), lifter.past, torch.zeros(F, 2)

@@ -73,7 +73,13 @@ class MixSTE(nn.Module):
     @classmethod
     def sized_as(cls, weights: Mapping[str, Tensor]) -> 'MixSTE':
         """Build the network that weights of the published names belong to."""
-        _, frames, C = weights['Temporal_pos_embed'].shape
+        shape = tuple(weights['Temporal_pos_embed'].shape)
+        if len(shape) != 3 or shape[1] % 2 == 0 or shape[2] % HEADS:
+            raise ValueError(
+                f'Temporal_pos_embed has shape {shape}; give weights of a window with a middle '
+                f'frame, (1, odd, multiple of {HEADS})'
+            )
+        _, frames, C = shape
         depth = sum(name.startswith('STEblocks.') for name in weights) // len(
             Layer(HEADS, 1).state_dict()
         )

@@ -56,14 +56,14 @@ def place(
     rays                 (J, 2)     x / z and y / z
     ray_covariance       (J, 2, 2)  the same units squared
     score                (J,)       0 to 1; 0 = not seen
-    returns              root; NaN where fewer than two joints are seen
+    returns              root; NaN where joints are seen in fewer than two places
     """
     joints = len(relative)
     check_shape('relative', relative, (None, 3))
     check_shape('rays', rays, (joints, 2))
     check_shape('score', score, (joints,))
     seen = (score > 0) & np.isfinite(rays).all(axis=1)
-    if seen.sum() < 2:
+    if not seen.any() or not np.ptp(rays[seen], axis=0).any():
         return Placement(np.full(3, np.nan), np.full((3, 3), np.nan))
     equations = _Equations.of(
         relative[seen], relative_covariance[seen], rays[seen], ray_covariance[seen]

@@ -25,6 +25,16 @@ STATE = 5  # u, v, x, y, z
 DEAD = 'temb.'  # weights that the published lifter carries without using them
 MIXSTE_KEY = 'model_pos'
 POSE_KINDS = ('gcnpose', 'mixste')  # lifters of single frames and of video
+# Training files of MixSTE carry NumPy's random state along; these are its parts.
+RANDOM_STATE = (
+    'numpy.random._pickle.__randomstate_ctor',
+    'numpy.random._pickle.__bit_generator_ctor',
+    'numpy.random._mt19937.MT19937',
+    'numpy.core.multiarray._reconstruct',
+    'numpy._core.multiarray._reconstruct',
+    'numpy.ndarray',
+    'numpy.dtype',
+)
 
 
 @dataclass(frozen=True)
@@ -93,14 +103,26 @@ def read_released(path: Path) -> dict[str, Tensor]:
 
     raises  ValueError when the file is not one of the published kinds
     """
+    skipped: list[Any] = [(_Skipped, name) for name in RANDOM_STATE]
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
+        with torch.serialization.safe_globals(skipped):
+            content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:
         raise ValueError(
             f'{path} cannot be read as weights alone ({type(error).__name__}); give a file '
             'published with DiffPose: gcn_xyz_*.pth, diffpose_*uvxyz_*.pth or mixste_*.bin'
         ) from error
     return clean_names(state_dict_of(content, path))
+
+
+class _Skipped:
+    """Takes the place of what is no weight and is not built."""
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
 
 
 def state_dict_of(content: Any, path: Path) -> Mapping[str, Tensor]:
@@ -110,7 +132,9 @@ def state_dict_of(content: Any, path: Path) -> Mapping[str, Tensor]:
     if isinstance(content, Mapping) and MIXSTE_KEY in content:
         content = content[MIXSTE_KEY]
     is_state = isinstance(content, Mapping) and bool(content)
-    if not is_state or not all(isinstance(value, Tensor) for value in content.values()):
+    if not is_state or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
         raise ValueError(
             f'{path} holds a {type(content).__name__} without weights; give a file published '
             'with DiffPose'
@@ -148,6 +172,6 @@ def _empty_network(tensors: Mapping[str, Tensor]) -> tuple[str, GraphNetwork | M
             f'these weights begin with {sorted(tensors)[:3]}, those of the graph networks hold '
             'gconv_input.weight; give gcn_xyz_*.pth, diffpose_*uvxyz_*.pth or mixste_*.bin'
         )
-    if weight.shape[2] == STATE:
+    if weight.shape[2:3] == (STATE,):
         return 'gcndiff', released_denoiser()
     return 'gcnpose', released_lifter()

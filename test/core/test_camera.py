@@ -20,6 +20,16 @@ def test_rays_undo_the_projection_of_every_lens(model, distortion):
     np.testing.assert_allclose(rays, POINTS[:, :2] / POINTS[:, 2:], atol=2e-4)
 
 
+def test_rays_are_exact_up_to_the_border_of_a_wide_lens():
+    wide = np.array([[504.0, 0, 640], [0, 504, 512], [0, 0, 1]])  # 120 degrees
+    lens = np.array([5.0, 3.0, 1e-4, -1e-4, 0.15, 5.35, 4.7, 0.8])
+    camera = Camera(wide, 1280, 1024, lens, 'rational_polynomial')
+    border = np.array([[0.0, 512], [100, 512], [640, 0], [1279, 512]])
+    rays = camera.rays(border)
+    back = camera.project(np.concatenate([rays, np.ones((4, 1))], axis=1))
+    np.testing.assert_allclose(back, border, atol=0.01)
+
+
 def test_an_ideal_camera_projects_as_the_pinhole_equation_says():
     pixels = Camera(K, 640, 480).project(POINTS)
     homogeneous = POINTS @ K.T

@@ -89,6 +89,39 @@ def test_a_past_moment_is_lifted_with_the_sightings_before_and_after_it():
     assert oracle.present[0].tolist() == [False] * 2 + [True] * 4 + [False]
 
 
+WIDE = Camera(
+    np.array([[300.0, 0, 640], [0, 300, 480], [0, 0, 1]]), 1280, 960, np.zeros(4), 'equidistant'
+)
+
+
+def seen_at(degrees, spread_px=100):
+    """Return a track whose joints lie in a column so many degrees beside the axis of WIDE."""
+    x, y = 640 + 300 * np.radians(degrees), 480 + np.linspace(-spread_px, spread_px, 17)
+    pixels = np.stack([np.linspace(x - 30, x + 30, 17), y], axis=1)
+    track = Track('b1', Box.around(pixels), 0, 0)
+    track.pose = Pose2D(pixels, np.tile(np.eye(2), (17, 1, 1)), np.full(17, 0.9))
+    track.sightings.append(sight(track.pose, WIDE, 0))
+    return track
+
+
+def test_joints_beyond_the_reach_of_the_lens_are_not_seen_in_space():
+    seen = seen_at(85).sightings[0]
+    angle = np.linalg.norm(seen.pose.xy - [640, 480], axis=1) / 300
+    assert (seen.score[angle > np.radians(90)] == 0).all()
+    np.testing.assert_array_equal(seen.score[angle < np.radians(88)], 0.9)
+    np.testing.assert_allclose(
+        np.linalg.norm(seen.rays[seen.score > 0], axis=1), np.tan(angle[seen.score > 0]), rtol=1e-3
+    )
+
+
+def test_somebody_beyond_the_reach_of_the_lens_has_no_place():
+    root = np.array([0, 0, 3.0])
+    stage = Stage3D(Oracle(root))
+    (pose,) = stage.lift(WIDE, [seen_at(110)], 0, PipelineConfig(), calibrated=True)
+    assert (pose.state == JointState.INVALID).all()
+    assert np.isnan(pose.xyz).all()
+
+
 def test_the_distance_is_the_least_certain_direction_of_the_root():
     root = np.array([-1.5, 0.6, 4.0])
     pose, _ = lift(root, LENSES['rectified'])

@@ -1,7 +1,7 @@
 """The protocol on made-up clips, with an untrained network: shapes, cameras, noise, JSON."""
 
 from argparse import ArgumentParser
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import json
 
 from diffpose_ros.core.checkpoint import save_checkpoint
@@ -54,6 +54,15 @@ def test_causal_windows_do_not_see_the_future(mocap, lifter):
     assert film(clips, lifter, 0, centred=True).inputs.present[20, 5:].all()
 
 
+def test_slots_hold_the_frames_of_their_time_whatever_the_rate_of_the_clips(mocap, lifter):
+    clips = load_clips(mocap)
+    fast = replace(clips, fps=60)  # two frames per slot of 1/30 s
+    reach = film(clips, lifter, 0, centred=True).inputs.present.sum(axis=1)
+    assert reach[:6].tolist() == [5, 6, 7, 8, 9, 9]
+    reach = film(fast, lifter, 0, centred=True).inputs.present.sum(axis=1)
+    assert reach[:9].tolist() == [5, 5, 6, 6, 7, 7, 8, 8, 9]
+
+
 def test_noise_has_the_size_that_was_asked_for(mocap, lifter):
     clips = load_clips(mocap)
     exact, noisy = (film(clips, lifter, px, centred=False) for px in (0, 5))
@@ -87,6 +96,20 @@ def test_json_has_the_agreed_keys(evaluated):
     assert {*agreed.split(), 'hypotheses', 'ms_per_frame'} <= set(result)
     assert result['frames'] == 70
     assert (result['steps'], result['hypotheses']) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ('options', 'told'),
+    [
+        ('--steps 2 200', 'lift_steps = 200; set it between 1 and 50'),
+        ('--steps -1', 'lift_steps = -1'),
+        ('--hypotheses 0', 'hypotheses = 0; set it between 1 and 100'),
+        ('--every 0', 'every = 0; set it to 1 or more'),
+    ],
+)
+def test_settings_out_of_range_are_refused(evaluated, options, told):
+    with pytest.raises(ValueError, match=told):
+        evaluated(options)
 
 
 def test_several_settings_give_a_row_each_and_a_picture(evaluated, tmp_path):

@@ -85,6 +85,13 @@ def test_one_joint_is_too_few():
     assert np.isnan(placed.covariance).all()
 
 
+@pytest.mark.parametrize('joints', [2, JOINTS])
+def test_joints_at_one_point_of_the_picture_tell_no_place(joints):
+    score = (np.arange(JOINTS) < joints).astype(float)
+    placed = place(body(), SURE, np.full((JOINTS, 2), 0.1), SHARP, score)
+    assert np.isnan(placed.root).all()
+
+
 def test_wrong_shape_is_refused():
     with pytest.raises(ValueError, match='rays has shape'):
         place(body(), SURE, np.zeros((3, 2)), SHARP, SEEN)

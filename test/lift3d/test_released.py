@@ -8,6 +8,7 @@ from diffpose_ros.lift3d.released import (
     released_denoiser,
     released_lifter,
 )
+import numpy as np
 import pytest
 import torch
 
@@ -37,7 +38,18 @@ def test_dict_container_is_opened(tmp_path):
     assert list(read_released(tmp_path / 'mixste.bin')) == ['head.1.bias']
 
 
-@pytest.mark.parametrize('content', [[], {'epoch': 3}, 'text', [3]])
+def test_a_training_file_with_numpys_random_state_gives_its_weights(tmp_path):
+    content = {
+        'epoch': 3,
+        'random_state': np.random.RandomState(1234),
+        'model_pos': {'module.head.1.bias': torch.ones(3)},
+    }
+    torch.save(content, tmp_path / 'mixste.bin')
+    (weights,) = read_released(tmp_path / 'mixste.bin').values()
+    assert weights.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize('content', [[], {'epoch': 3}, 'text', [3], [{0: torch.ones(1)}]])
 def test_file_without_weights_is_refused(tmp_path, content):
     torch.save(content, tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='published'):
@@ -59,6 +71,18 @@ def test_weights_of_another_width_are_refused():
     state = released_lifter().state_dict() | {'gconv_input.bias': torch.zeros(1, 1, 7)}
     with pytest.raises(ValueError, match='do not fit'):
         network_of(state)
+
+
+def test_weights_of_another_rank_are_refused():
+    with pytest.raises(ValueError, match='do not fit'):
+        network_of({'gconv_input.weight': torch.ones(3)})
+
+
+@pytest.mark.parametrize('shape', [(9,), (1, 8, 16), (1, 9, 12)])
+def test_video_weights_that_no_window_suits_are_refused(shape):
+    weights = {'Temporal_pos_embed': torch.ones(shape), 'STEblocks.0.mlp.fc1.bias': torch.ones(3)}
+    with pytest.raises(ValueError, match='give weights of a window with a middle frame'):
+        network_of(weights)
 
 
 def test_every_noise_gives_a_pose_of_its_own():

@@ -147,6 +147,53 @@ def test_file_that_would_run_code_is_refused(tmp_path):
         read_dictionary(tmp_path / 'bad.npz', 'data')
 
 
+def test_arrays_of_every_kind_come_back_as_they_were(tmp_path):
+    mixed = np.empty(2, object)
+    mixed[:] = [np.arange(3), 'text']
+    arrays = {
+        'by columns': np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        'big endian': np.arange(3, dtype='>f4'),
+        'empty': np.zeros((0, J, 3)),
+        'flags': np.array([True, False]),
+        'number': np.float32(2.5),
+        'views': [np.arange(2), np.arange(2)],
+    }
+    np.savez_compressed(tmp_path / 'data.npz', data={**arrays, 'mixed': mixed})
+    content = read_dictionary(tmp_path / 'data.npz', 'data')
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(content[name], array, strict=name != 'views')
+    np.testing.assert_array_equal(content['mixed'][0], np.arange(3))
+    assert content['mixed'][1] == 'text'
+
+
+def test_damage_inside_the_file_is_told(tmp_path):
+    np.savez_compressed(tmp_path / 'data.npz', data={'TS1': np.arange(1000)})
+    damaged = bytearray((tmp_path / 'data.npz').read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 40] = b'\xff' * 40
+    (tmp_path / 'data.npz').write_bytes(damaged)
+    with pytest.raises(ValueError, match='no dictionary of arrays'):
+        read_dictionary(tmp_path / 'data.npz', 'data')
+
+
+class Lying:
+    """The type of numbers that claims they were the addresses of objects: NumPy follows them."""
+
+    def __reduce__(self):
+        return np.dtype, ('f8', False, True), (3, '<', None, None, None, -1, -1, 63)
+
+
+class Numbers:
+    def __reduce__(self):
+        build, arguments, _ = np.zeros(1).__reduce__()
+        return build, arguments, (1, (2,), Lying(), False, np.array([1.0, 2.0]).tobytes())
+
+
+def test_a_type_that_lies_about_its_numbers_is_not_believed(tmp_path):
+    np.savez(tmp_path / 'data.npz', data={'TS1': Numbers()})
+    assert read_dictionary(tmp_path / 'data.npz', 'data')['TS1'].tolist() == [1, 2]
+
+
 @pytest.mark.parametrize('content', [b'text', b''])
 def test_other_files_are_refused(tmp_path, content):
     (tmp_path / 'data.npz').write_bytes(content)

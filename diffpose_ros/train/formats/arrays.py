@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 JOINTS = len(H36M_17.joints)
-# All that a pickled dictionary of arrays and numbers needs; old files name it by old paths.
-ARRAY_PARTS = {
-    '_reconstruct': np.zeros(0).__reduce__()[0],
-    'scalar': np.float64(0).__reduce__()[0],
-    'ndarray': np.ndarray,
-    'dtype': np.dtype,
-}
 
 
 def read_dictionary(path: Path, key: str) -> dict[str, Any]:
@@ -28,26 +21,71 @@ def read_dictionary(path: Path, key: str) -> dict[str, Any]:
 
     raises  ValueError when the file, the key or the content is another
     """
+    data = path.read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             member = io.BytesIO(archive.read(f'{key}.npy'))
         np.lib.format.read_magic(member)
         np.lib.format.read_array_header_1_0(member)
-        content = _ArrayUnpickler(member, encoding='latin1').load()
-        return dict(content.item())
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
+        return dict(_built(_ArrayUnpickler(member, encoding='latin1').load()).item())
+    except Exception as error:
         raise ValueError(
             f'{path} holds no dictionary of arrays under {key!r} ({error}); give the file as '
             'VideoPose3D or P-STMO prepare it'
         ) from error
+
+
+class _Type:
+    """What a pickle says of an array's numbers: numpy.dtype, which would believe anything."""
+
+    def __init__(self, code: str, *_: Any) -> None:
+        self._code, self._order = code, '='
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._order = state[1]
+
+    def numbers(self, raw: bytes | str) -> NDArray[Any]:
+        """Return what the bytes hold; old files have them as text."""
+        data = raw.encode('latin1') if isinstance(raw, str) else raw
+        return np.frombuffer(data, np.dtype(self._code).newbyteorder(self._order))
+
+
+class _Array:
+    """What a pickle says of an array; NumPy builds it when all is read."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, self._shape, self._type, self._by_columns, self._raw = state
+
+    def built(self) -> NDArray[Any]:
+        """Return the array."""
+        if isinstance(self._raw, list):
+            flat = np.empty(len(self._raw), object)
+            for i, value in enumerate(self._raw):
+                flat[i] = _built(value)
+        else:
+            flat = self._type.numbers(self._raw)
+        return flat.reshape(self._shape, order='F' if self._by_columns else 'C')
+
+
+def _built(value: Any) -> Any:
+    """Return containers with their arrays built."""
+    if isinstance(value, dict):
+        return {key: _built(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_built(item) for item in value]
+    return value.built() if isinstance(value, _Array) else value
+
+
+# All that a pickled dictionary of arrays and numbers needs; old files name it by old paths.
+ARRAY_PARTS = {
+    '_reconstruct': _Array,
+    'scalar': lambda kind, raw: kind.numbers(raw)[0],
+    'ndarray': _Array,
+    'dtype': _Type,
+}
 
 
 class _ArrayUnpickler(pickle.Unpickler):
