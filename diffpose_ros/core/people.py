@@ -90,6 +90,12 @@ class Frame:
         if self.depth is not None:
             check_shape('depth', self.depth, self.image.shape[:2])
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image in pixels."""
+        height, width = self.image.shape[:2]
+        return width, height
+
 
 @dataclass(frozen=True)
 class Box:

@@ -106,8 +106,8 @@ class PosePipeline:
         """
         Return the people of the next frame.
 
-        frame  later than the one before; an earlier one, or one after more than MAX_PAUSE_S,
-               starts everything anew
+        frame  later than the one before; an earlier one, one after more than MAX_PAUSE_S, or
+               one of another size starts everything anew
         stage  context manager by name of the stage (detect, pose2d, lift3d), for time keeping
         """
         seen = self._see(frame, (), stage)
@@ -119,7 +119,7 @@ class PosePipeline:
         """
         Yield the people of each frame of a recording, as the frames before and after it show them.
 
-        frames  in the order in which they came; jumps of their clock are as for step
+        frames  in the order in which they came; jumps of clock and size are as for step
         stage   as of step; every stage runs once per frame, in the order of the frames
         """
         reach_ns = self._stage3d.lookahead_s * NANOSECONDS
@@ -161,6 +161,7 @@ class PosePipeline:
     def _see(self, frame: Frame, later: Sequence[Frame], stage: Stage) -> Seen:
         """Find the people of the next frame in the image; later frames may help."""
         lost = self._advance(frame)
+        later = [following for following in later if following.size == frame.size]
         with stage('detect'):
             boxes = self._find(frame)
             if boxes is not None:
@@ -174,8 +175,7 @@ class PosePipeline:
 
     def _note(self, frame: Frame, lost: tuple[str, ...]) -> Seen:
         """Keep the sightings of a frame: by the time it is lifted the tracks have gone on."""
-        height, width = frame.image.shape[:2]
-        camera = frame.camera or Camera.from_fov(width, height, ASSUMED_FOV_DEG)
+        camera = frame.camera or Camera.from_fov(*frame.size, ASSUMED_FOV_DEG)
         tracks = self._tracker.tracks
         for track in tracks:
             if track.pose is not None:
@@ -192,8 +192,9 @@ class PosePipeline:
     def _advance(self, frame: Frame) -> list[str]:
         lost: list[str] = []
         if self._frames:
-            passed_s = (frame.stamp_ns - self._frames[-1].stamp_ns) / NANOSECONDS
-            if not 0 <= passed_s <= MAX_PAUSE_S:
+            before = self._frames[-1]
+            passed_s = (frame.stamp_ns - before.stamp_ns) / NANOSECONDS
+            if not (0 <= passed_s <= MAX_PAUSE_S and before.size == frame.size):
                 lost += self.reset()
         self._frames.append(frame)
         return lost + self._tracker.advance(frame.stamp_ns) + self._tracker.limit()
@@ -204,8 +205,7 @@ class PosePipeline:
         if source == 'topic':
             return frame.boxes
         if source == 'full_frame':
-            height, width = frame.image.shape[:2]
-            return None if self._tracker.tracks else [Box.whole(width, height)]
+            return None if self._tracker.tracks else [Box.whole(*frame.size)]
         assert self._detector is not None
         return self._detector.detect(frame.image) if self._tracker.wants_detection() else None
 

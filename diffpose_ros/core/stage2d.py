@@ -97,27 +97,27 @@ class Stage2D:
         self, window: list[Frame | None], tracks: Sequence[Track], crops: list[Crop], views: int
     ) -> None:
         frames = [frame for frame in window if frame is not None]
-        stamps = {frame.stamp_ns for frame in frames}
+        present = {id(frame) for frame in frames}
         missing = [
             (track, crop, frame)
             for track, crop in zip(tracks, crops, strict=True)
             for frame in frames
-            if len(track.features.get(frame.stamp_ns, ())) != views
+            if len(track.features.get(id(frame), ())) != views
         ]
         if missing:
             cuts = np.stack([crop.cut(frame.image) for _, crop, frame in missing])
             for (track, _, frame), feature in zip(
                 missing, self._estimator.features(cuts, views), strict=True
             ):
-                track.features[frame.stamp_ns] = feature
+                track.features[id(frame)] = feature
         for track in tracks:
-            track.features = {s: f for s, f in track.features.items() if s in stamps}
+            track.features = {i: f for i, f in track.features.items() if i in present}
 
     @staticmethod
     def _stack(window: list[Frame | None], tracks: Sequence[Track]) -> tuple[Tensor, Tensor]:
         hole = torch.zeros_like(next(iter(tracks[0].features.values())))
         slots = [
-            hole if frame is None else track.features[frame.stamp_ns]
+            hole if frame is None else track.features[id(frame)]
             for track in tracks
             for frame in window
         ]

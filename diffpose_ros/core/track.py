@@ -55,7 +55,8 @@ class Track:
     score: float = 0.0  # usual mean score of its joints
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # pixels / s
     stamp_ns: int = 0  # of the newest frame
-    features: dict[int, Tensor] = field(default_factory=dict)  # by stamp, (V, C, h, w) of the crop
+    # (V, C, h, w) of the crop by id() of the frame, for the frames of the last window
+    features: dict[int, Tensor] = field(default_factory=dict)
     sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=MAX_SIGHTINGS))
 
     def state(self, min_hits: int) -> TrackState:

@@ -153,9 +153,10 @@ class Tracker:
             track.apart += not meets
 
     def _remove(self, gone: list[Track]) -> list[str]:
+        """End tracks; return the ids of those that were ever seen, so that somebody knows them."""
         ids = {track.track_id for track in gone}
         self.tracks = [track for track in self.tracks if track.track_id not in ids]
-        return sorted(ids)
+        return sorted(track.track_id for track in gone if track.hits)
 
 
 def meetings(tracks: Sequence[Track]) -> NDArray[np.bool_]:

@@ -46,7 +46,8 @@ class Recent:
 
     def rate(self, now: float, since: float) -> float:
         """Return values per second, not counting time before since."""
-        return len(self.values(now)) / max(min(SPAN_S, now - since), 1.0)
+        begin = max(since, now - SPAN_S)
+        return sum(at >= begin for at, _ in self._values.copy()) / max(now - begin, 1.0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Health:
     budget_ms: float = 0.0
     last_result: float = -math.inf
     frame_id: str = ''
+    stamped: bool = True
     last_error: str = ''
     result: FrameResult | None = None
     _input_trouble: Verdict = (OK, '')
@@ -91,11 +93,11 @@ class Health:
         default_factory=lambda: {stage: Recent() for stage in Timing.STAGES}
     )
 
-    def received(self, age_ms: float, frame_id: str) -> None:
-        """Note an image."""
+    def received(self, age_ms: float, frame_id: str, *, stamped: bool = True) -> None:
+        """Note an image; stamped: its stamp is not 0."""
         self.last_image = time.monotonic()
         self.received_count += 1
-        self.frame_id = frame_id
+        self.frame_id, self.stamped = frame_id, stamped
         self._arrivals.add(1, self.last_image)
         self._ages.add(age_ms, self.last_image)
 
@@ -157,6 +159,10 @@ class Health:
             verdicts.append((WARN, f'uncalibrated: {about.camera_problem}'))
         if math.isfinite(self.last_image) and not self.frame_id:
             verdicts.append((WARN, 'images have no frame_id; set it in the camera driver'))
+        if not self.stamped:
+            verdicts.append(
+                (WARN, 'images have no stamp, so tracks never time out; set it in the driver')
+            )
         return verdicts
 
     def _judge(self, about: Situation, config: DiagnosticsConfig, now: float) -> list[Verdict]:

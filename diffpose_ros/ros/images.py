@@ -21,6 +21,7 @@ BYTES_PER_PIXEL = {
     **dict.fromkeys(('bayer_rggb16', 'bayer_bggr16', 'bayer_gbrg16', 'bayer_grbg16'), 2),
 }
 IN_PAIRS = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'bayer')  # of columns
+AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION  # as camera_info sees it
 MAX_PIXELS = 2**26  # a few bytes of PNG can claim gigapixels
 
 
@@ -73,7 +74,7 @@ def _decode(data: bytes) -> Rgb | None:
         return None
     check_size(f'compressed image of {width}x{height}', width, height)
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        return cv2.imdecode(np.frombuffer(data, np.uint8), AS_STORED)
     except cv2.error:
         return None
 
@@ -130,8 +131,9 @@ def camera_from_info(info: CameraInfo, size: tuple[int, int], rectified: bool) -
         raise ValueError('camera_info is all zero; calibrate the camera')
     K[:2, 2] -= roi.x_offset, roi.y_offset
     K[:2] /= binning[:, None]
-    distortion = np.zeros(0) if rectified else np.array(info.d, np.float64)
-    return Camera(K, *size, distortion, info.distortion_model or 'plumb_bob')
+    if rectified:  # a pinhole, whatever the lens was
+        return Camera(K, *size)
+    return Camera(K, *size, np.array(info.d, np.float64), info.distortion_model or 'plumb_bob')
 
 
 class CameraSource:

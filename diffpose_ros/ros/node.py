@@ -213,7 +213,8 @@ class DiffposeNode(LifecycleNode):
         stamp = msg.header.stamp
         now_ms = self.get_clock().now().nanoseconds / 1e6
         timing = Timing(now_ms - (stamp.sec * 1e3 + stamp.nanosec / 1e6), time.perf_counter())
-        self._health.received(timing.age_ms, msg.header.frame_id)
+        stamped = bool(stamp.sec or stamp.nanosec)
+        self._health.received(timing.age_ms, msg.header.frame_id, stamped=stamped)
         self._worker.put(Arrival(msg, self._seq, timing))
 
     def _between_images(self, errand: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable
 
-from diffpose_ros.core.people import JointState, Person
+from diffpose_ros.core.people import JointState, Person, ScaleSource
 import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
@@ -23,7 +23,7 @@ FIELDS = [
 
 def point_cloud(people: Iterable[Person], header: Header) -> PointCloud2:
     """
-    Return the joints of all people that have a 3D estimate.
+    Return the joints of all people that have a place in space.
 
     x y z   metres, frame of the header
     sigma   metres, root mean square of the deviations along three axes; NaN = unknown
@@ -50,7 +50,7 @@ def point_cloud(people: Iterable[Person], header: Header) -> PointCloud2:
 def _points(person: Person, index: int) -> np.ndarray:
     """Return the valid joints (n,) of one person as POINT."""
     pose = person.pose3d
-    if pose is None:
+    if pose is None or pose.scale_source == ScaleSource.NONE:
         return np.zeros(0, POINT)
     joints = np.flatnonzero((pose.state != JointState.INVALID) & np.isfinite(pose.xyz).all(axis=1))
     points = np.zeros(len(joints), POINT)

@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import islice
 
+import cv2
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig, TrackConfig
 from diffpose_ros.core.people import Box, Frame, ScaleSource
 from diffpose_ros.core.pipeline import pick_device, PosePipeline
@@ -96,6 +97,18 @@ def test_a_long_pause_starts_anew_even_where_tracks_are_kept_long(pipeline, fram
     after = pipeline.step(replace(short, stamp_ns=short.stamp_ns + 5 * 10**9))
     assert ids <= set(after.lost)
     assert not ids & {person.track_id for person in after.people}
+
+
+def test_frames_of_another_size_start_anew(pipeline, frames):
+    half = [replace(f, image=cv2.resize(f.image, (320, 240)), camera=None) for f in frames[10:20]]
+    alone = list(pipeline.follow(half))
+    pipeline.reset()
+    both = list(pipeline.follow([*frames[:10], *half]))
+    ids = {person.track_id for person in both[9].people}
+    assert ids <= set(both[10].lost)
+    assert poses(alone)
+    for a, b in zip(poses(alone), poses(both[10:]), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_every_frame_of_a_recording_is_answered_in_order(pipeline, frames):

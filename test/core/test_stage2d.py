@@ -1,5 +1,7 @@
 """Sticky crops and reused features, with a small untrained network."""
 
+from dataclasses import replace
+
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.people import Box, Frame
 from diffpose_ros.core.skeleton import H36M_17
@@ -55,6 +57,14 @@ def test_reused_features_give_what_recomputing_the_whole_window_gives(estimator)
     for n in range(1, 6):
         reused = stage.estimate(frames[:n][-3:], people, ONCE)
     assert_same(reused, stage.estimate(frames[2:], tracks(), ONCE))
+
+
+def test_frames_of_equal_stamps_are_different_frames(estimator):
+    stage, people = Stage2D(estimator), tracks()
+    frames = [replace(frame, stamp_ns=0) for frame in film(3)]
+    for n in range(1, 4):
+        reused = stage.estimate(frames[:n], people, ONCE)
+    assert_same(reused, stage.estimate(film(3), tracks(), ONCE))
 
 
 def test_a_frame_costs_one_backbone_pass_per_person(estimator):

@@ -277,6 +277,12 @@ def test_an_unsure_track_that_no_detection_finds_ends():
     assert lost == [ghost]
 
 
+def test_a_detection_that_shows_nobody_ends_unheard():
+    tracker = Tracker(CONFIG)
+    assert follow(tracker, 0, None, detections=[LEFT]) == []
+    assert ids(tracker) == []
+
+
 def test_the_detector_looks_more_often_while_people_meet():
     tracker = Tracker(CONFIG)
     near = replace(LEFT, x_center=LEFT.x_center + 50)

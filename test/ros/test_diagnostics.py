@@ -10,6 +10,7 @@ from diffpose_ros.ros.diagnostics import Health, Situation
 from diffpose_ros.ros.node import DIAGNOSTICS_PERIOD_S
 from diffpose_ros.ros.settings import DiagnosticsConfig
 from diffpose_ros.ros.timing import Timing
+import numpy as np
 import pytest
 
 OK, WARN, ERROR, STALE = b'\x00', b'\x01', b'\x02', b'\x03'
@@ -67,6 +68,19 @@ def test_few_images_per_second_are_a_warning_unless_few_come(health):
     for _ in range(100):
         health.received(5.0, 'camera')
     assert judge(health)['inference'].level == WARN
+
+
+def test_after_a_pause_only_images_since_then_make_the_rate(monkeypatch):
+    health, now = Health(), time.monotonic()
+    for at in np.arange(now - 10, now, 1.0):
+        monkeypatch.setattr(time, 'monotonic', lambda at=at: at)
+        health.received(5.0, 'camera')
+        health.processed(timing(20), result(), 0)
+    health.since = now - 2.5
+    monkeypatch.setattr(time, 'monotonic', lambda: now)
+    told = judge(health, min_fps=1.5)
+    assert [values(told[kind])['fps'] for kind in ('input', 'inference')] == ['0.8', '0.8']
+    assert told['inference'].level == OK
 
 
 def test_silence_is_an_error(health):
@@ -170,6 +184,15 @@ def test_silence_is_told_within_two_seconds_and_its_end_within_one():
 def test_images_without_a_frame_are_a_warning(health):
     health.received(5.0, '')
     assert judge(health)['input'].level == WARN
+
+
+def test_images_without_a_stamp_are_a_warning(health):
+    health.received(5.0, 'camera', stamped=False)
+    told = judge(health)['input']
+    assert told.level == WARN
+    assert 'no stamp' in told.message
+    health.received(5.0, 'camera')
+    assert judge(health)['input'].level == OK
 
 
 @pytest.mark.ros

@@ -1,5 +1,6 @@
 """Camera messages to pixels and intrinsics, against references computed here by hand."""
 
+import io
 import struct
 import zlib
 
@@ -8,6 +9,8 @@ import cv2
 from diffpose_ros.ros import compat
 from diffpose_ros.ros.images import camera_from_info, CameraSource, to_rgb
 import numpy as np
+from PIL import ExifTags
+from PIL import Image as Picture
 import pytest
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 
@@ -110,6 +113,14 @@ def test_compressed_images_are_decoded(suffix, off, pixels):
     np.testing.assert_allclose(to_rgb(msg).astype(int), pixels, atol=off)
 
 
+def test_pixels_stay_where_camera_info_sees_them_whatever_exif_says_of_the_camera():
+    data, turned = io.BytesIO(), Picture.Exif()
+    turned[ExifTags.Base.Orientation] = 6  # a viewer turns it by 90 degrees
+    Picture.fromarray(np.zeros((8, 16, 3), np.uint8)).save(data, 'JPEG', exif=turned)
+    msg = CompressedImage(format='jpeg', data=data.getvalue())
+    assert to_rgb(msg).shape == (8, 16, 3)
+
+
 def test_a_grey_jpeg_has_three_equal_channels():
     data = cv2.imencode('.jpg', np.full((8, 8), 77, np.uint8))[1].tobytes()
     pixels = to_rgb(CompressedImage(format='jpeg', data=data))
@@ -183,6 +194,15 @@ def test_rectified_images_have_p_and_no_distortion():
     camera = camera_from_info(info(), (640, 480), rectified=True)
     assert camera.K.tolist() == [[400, 0, 300], [0, 410, 200], [0, 0, 1]]
     assert not camera.distortion.size
+
+
+@pytest.mark.parametrize('model', ['equidistant', 'thin_prism'])
+def test_a_rectified_image_is_that_of_a_pinhole_whatever_the_lens_was(model):
+    fisheye = info(distortion_model=model, d=[0.1, 0.0, 0.0, 0.0])
+    camera = camera_from_info(fisheye, (640, 480), rectified=True)
+    ray = np.array([0.5, -0.3, 1.0])
+    pixel = camera.K @ ray
+    np.testing.assert_allclose(camera.rays(pixel[:2]), ray[:2], atol=1e-9)
 
 
 def test_binning_and_region_of_interest_move_the_camera():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bystander import wait_for
-from diffpose_ros.core.people import JointState
+from diffpose_ros.core.people import JointState, ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.ros.points import point_cloud
 import numpy as np
@@ -51,6 +51,13 @@ def test_people_without_3d_and_invalid_joints_give_no_points():
     cloud = point_cloud([nobody, unknown], Header())
     assert (cloud.width, len(read(cloud))) == (0, 0)
     assert [field.name for field in cloud.fields][:3] == ['x', 'y', 'z']
+
+
+def test_somebody_without_scale_is_not_put_at_the_camera():
+    someone = person()
+    relative = replace(someone.pose3d, scale_source=ScaleSource.NONE)
+    cloud = point_cloud([replace(someone, pose3d=relative), someone], Header())
+    assert set(read(cloud)['person']) == {1}
 
 
 def test_an_independent_reader_reads_it():

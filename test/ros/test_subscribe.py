@@ -7,6 +7,7 @@ import sys
 
 from bystander import wait_for
 import pytest
+from standin_pipeline import person
 
 pytestmark = pytest.mark.ros
 START_S = 120  # on a busy machine
@@ -35,3 +36,9 @@ def test_the_listener_in_python_tells_who_is_where(graph, heard):
 
     wait_for(lambda: '\n' in told(), START_S)
     assert heard.read_text().startswith('p1 [')
+    skeletons = g.listen('skeletons')
+    g.pipeline.people = []
+    g.bystander.show()
+    wait_for(lambda: any(s.track_state == s.TERMINATED for m in skeletons for s in m.skeletons))
+    g.pipeline.people = [person('p2')]
+    wait_for(lambda: 'p2 [' in told(), START_S)
