@@ -111,7 +111,7 @@ def describe(job: Job) -> str:
     video = job.video
     camera = (
         f'no calibration: a horizontal field of view of {ASSUMED_FOV_DEG:g} degrees is assumed, '
-        'so distances are rough'
+        'and 3D is relative to the hip, without distances'
         if job.camera is None
         else f'calibration {job.camera}'
     )
