@@ -120,7 +120,6 @@ def save_checkpoint(
         'config': dict(config),
         **extras,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path.with_suffix('.safetensors'), data)
     write_json(path.with_suffix('.json'), manifest)
 

@@ -12,8 +12,9 @@ def whole(path: Path) -> Iterator[Path]:
     """
     Yield another path to write to; what was written there takes the place of path at the end.
 
-    When the block fails, path stays as it was and nothing else is left behind.
+    When the block fails, path stays as it was and nothing else is left behind. Its folder is made.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'.{path.stem}.partial{path.suffix}')
     try:
         yield partial

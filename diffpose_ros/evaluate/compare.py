@@ -28,7 +28,6 @@ def earlier(path: str) -> dict[str, Any]:
 
 def conclude(result: dict[str, Any], args: argparse.Namespace) -> None:
     """Write a result and tell what became of the earlier one."""
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, result)
     if args.compare is not None:
         sys.stdout.write(ratios(args.compare, result) + '\n')

@@ -137,6 +137,5 @@ def run(args: argparse.Namespace) -> int:
         'ensembles': args.ensembles,
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, result)
     return 0

@@ -185,6 +185,5 @@ def report(
         curves = [reliability(poses.mean, poses.covariance, poses.truth) for poses in lifted]
         plot_settings(args.plot, rows, curves)
     result = {**rows[0], **more, 'start': args.start, 'centred': args.centred, 'settings': rows}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, result)
     log.info('%s', rows)

@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the figures."""
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     report = evaluate(args.ground_truth, args.predictions)
     write_json(args.out, report)
     return 0

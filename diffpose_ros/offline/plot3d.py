@@ -51,7 +51,6 @@ def write_summary(
     middle = (split + 1) / 2
     figure.text(middle, 0.95, _title(people), ha='center', fontsize=13, color='0.15')
     figure.text(middle, 0.89, _legend(people), ha='center', fontsize=8.5, color='0.4')
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         figure.savefig(partial)
 

@@ -13,6 +13,11 @@ def test_a_written_file_replaces_the_one_of_before_and_leaves_nothing_else(tmp_p
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [('a.json', 'after')]
 
 
+def test_the_folder_of_a_file_is_made(tmp_path):
+    write_atomically(tmp_path / 'new' / 'a.json', b'after')
+    assert (tmp_path / 'new' / 'a.json').read_text() == 'after'
+
+
 @pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
 def test_a_failure_keeps_the_file_of_before(tmp_path, error):
     path = tmp_path / 'a.json'

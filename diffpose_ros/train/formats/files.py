@@ -57,7 +57,6 @@ def write_predictions(path: Path, frames: tuple[FrameLabels, ...], form: str) ->
     for frame in frames:
         check_frame(frame)
     document = PREDICTION_FORMATS[form](frames)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(document).encode())
 
 
