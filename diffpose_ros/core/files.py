@@ -1,10 +1,13 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and arrays out of files that may be damaged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 import json
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @contextmanager
@@ -32,3 +35,26 @@ def write_atomically(path: Path, data: bytes) -> None:
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON document for people to read, whole or not at all."""
     write_atomically(path, (json.dumps(document, indent=2) + '\n').encode())
+
+
+def read_arrays(
+    path: Path, needed: Sequence[str], also: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """
+    Return arrays of an .npz file by name: those needed, and of the others what is there.
+
+    raises  OSError when it cannot be opened, ValueError when it is damaged or lacks one
+    """
+    try:
+        with np.load(path) as content:
+            missing = sorted(set(needed) - set(content.files))
+            arrays = {name: content[name] for name in (*needed, *also) if name in content.files}
+    except OSError:
+        raise
+    except Exception as error:  # NumPy and zipfile fail in many ways on a stranger's file
+        raise ValueError(
+            f'{path} is no .npz file, or damaged ({type(error).__name__}); get it again'
+        ) from error
+    if missing:
+        raise ValueError(f'{path} lacks {missing}; give a file that holds these arrays')
+    return arrays

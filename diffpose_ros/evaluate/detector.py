@@ -15,7 +15,7 @@ import time
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
-from diffpose_ros.core.files import write_json
+from diffpose_ros.core.files import read_arrays, write_json
 from diffpose_ros.core.people import Box
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames
@@ -82,8 +82,7 @@ def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Fl
 
 def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
     """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
-    with np.load(labels) as data:
-        joints = data['joints_px']
+    joints = read_arrays(labels, ['joints_px'])['joints_px']
     joints = joints[:, None] if joints.ndim == 3 else joints  # one person
     for (_, image), people in zip(VideoReader(video), joints, strict=False):
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]

@@ -6,6 +6,7 @@ from pathlib import Path
 import re
 
 import cv2
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import POSETRACK_15, Skeleton
 from diffpose_ros.evaluate.pck import countable
 from diffpose_ros.train import teacher
@@ -94,10 +95,10 @@ def read_labels(
     labels: Path, skeleton: Skeleton
 ) -> tuple[NDArray[np.str_], NDArray[np.float32], NDArray[np.bool_]]:
     """Return file names (N, T), and of the key frames xy (N, J, 2) and labelled (N, J)."""
-    with np.load(labels) as table:
-        names, joints = table['filenames'], table['joints_px']
-        given = skeleton.index(*table['joint_names'].tolist())
-        known = table['labelled'] if 'labelled' in table else np.ones(len(names), bool)[:, None]
+    table = read_arrays(labels, ['filenames', 'joints_px', 'joint_names'], ['labelled'])
+    names, joints = table['filenames'], table['joints_px']
+    given = skeleton.index(*table['joint_names'].tolist())
+    known = table.get('labelled', np.ones(len(names), bool)[:, None])
     joints = joints[:, -1] if joints.ndim == 4 else joints
     xy = np.zeros((len(names), len(skeleton.joints), 2), np.float32)
     labelled = np.zeros(xy.shape[:2], bool)

@@ -88,8 +88,12 @@ def ask(
 
 
 def pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield name and BGR pixels of each picture in a tar."""
-    with tarfile.open(images) as archive:
+    """Yield name and BGR pixels of each picture in a tar; ValueError when it is none."""
+    try:
+        archive = tarfile.open(images)
+    except tarfile.TarError as error:
+        raise ValueError(f'{images} is no tar of pictures; get it again') from error
+    with archive:
         for member in archive:
             stream = archive.extractfile(member)
             if stream is not None:

@@ -2,7 +2,8 @@
 
 from contextlib import suppress
 
-from diffpose_ros.core.files import whole, write_atomically
+from diffpose_ros.core.files import read_arrays, whole, write_atomically
+import numpy as np
 import pytest
 
 
@@ -32,3 +33,25 @@ def test_the_partial_file_keeps_its_ending_so_that_encoders_know_the_format(tmp_
     with whole(tmp_path / 'a.mp4') as partial:
         assert partial.suffix == '.mp4'
         partial.write_bytes(b'')
+
+
+def test_arrays_come_by_name_and_others_stay_where_they_are(tmp_path):
+    np.savez(tmp_path / 'a.npz', a=1, b=2, c=3)
+    assert read_arrays(tmp_path / 'a.npz', ['a'], ['b', 'd']) == {'a': 1, 'b': 2}
+
+
+def test_a_file_without_an_array_that_is_needed_is_refused(tmp_path):
+    np.savez(tmp_path / 'a.npz', a=1)
+    with pytest.raises(ValueError, match=r"lacks \['b', 'c'\]"):
+        read_arrays(tmp_path / 'a.npz', ['c', 'a', 'b'])
+
+
+def test_files_that_hold_no_arrays_are_refused_in_words(tmp_path):
+    np.savez(tmp_path / 'whole.npz', a=np.zeros(100))
+    data = (tmp_path / 'whole.npz').read_bytes()
+    np.save(tmp_path / 'one.npy', np.zeros(3))
+    contents = [b'', b'text', data[: len(data) // 2], (tmp_path / 'one.npy').read_bytes()]
+    for content in contents:
+        (tmp_path / 'a.npz').write_bytes(content)
+        with pytest.raises(ValueError, match=r'is no \.npz file, or damaged'):
+            read_arrays(tmp_path / 'a.npz', ['a'])
