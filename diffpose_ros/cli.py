@@ -51,14 +51,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((c for c in COMMANDS if words[: len(c)] == c), None)
     if command is None:
         return usage(words)
-    module = import_module(COMMANDS[command][0])
     parser = argparse.ArgumentParser(
         prog=' '.join(('diffpose', *command)), description=COMMANDS[command][1]
     )
-    module.add_arguments(parser)
-    args = parser.parse_args(words[len(command) :])
     try:
-        return module.run(args)
+        module = import_module(COMMANDS[command][0])
+        module.add_arguments(parser)
+        return module.run(parser.parse_args(words[len(command) :]))
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f'{parser.prog}: {error}; install it or, if it is of ROS, source that\n')
+        return 2
     except (ValueError, OSError) as error:
         sys.stderr.write(f'{parser.prog}: {error}\n')
         return 2
@@ -69,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def usage(words: Sequence[str]) -> int:
     """Write the list of commands; asking for it is no error."""
-    asked = words[:1] in (('-h',), ('--help',))
+    asked = words[-1:] in (('-h',), ('--help',))
     rows = [
         f'  diffpose {" ".join(command):22} {about}' for command, (_, about) in COMMANDS.items()
     ]

@@ -109,7 +109,7 @@ def _transformers() -> Any:
     except ImportError as error:
         raise ValueError(
             'detector.source = transformers needs the package transformers '
-            f"({error}); pip install 'diffpose_ros[transformers]', or set it to embedded"
+            f"({error}); pip install 'transformers>=5', or set it to embedded"
         ) from error
 
 

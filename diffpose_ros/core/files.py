@@ -1,11 +1,10 @@
-"""Files that appear whole or not at all, and arrays from files that may be any."""
+"""Files that appear whole or not at all, and arrays out of files that may be damaged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +37,24 @@ def write_json(path: Path, document: Any) -> None:
     write_atomically(path, (json.dumps(document, indent=2) + '\n').encode())
 
 
-def read_arrays(path: Path, *needed: str) -> dict[str, NDArray[Any]]:
-    """Return what an npz file holds; raise ValueError when it is none or lacks what is needed."""
+def read_arrays(
+    path: Path, needed: Sequence[str], also: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """
+    Return arrays of an .npz file by name: those needed, and of the others what is there.
+
+    raises  OSError when it cannot be opened, ValueError when it is damaged or lacks one
+    """
     try:
         with np.load(path) as content:
-            arrays = dict(content)
-    except (ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise ValueError(f'{path} is no npz file of arrays; give one that is') from error
-    missing = sorted(set(needed) - set(arrays))
+            missing = sorted(set(needed) - set(content.files))
+            arrays = {name: content[name] for name in (*needed, *also) if name in content.files}
+    except OSError:
+        raise
+    except Exception as error:  # NumPy and zipfile fail in many ways on a stranger's file
+        raise ValueError(
+            f'{path} is no .npz file, or damaged ({type(error).__name__}); get it again'
+        ) from error
     if missing:
-        raise ValueError(f'{path} lacks {missing}; give a file that holds {list(needed)}')
+        raise ValueError(f'{path} lacks {missing}; give a file that holds these arrays')
     return arrays

@@ -31,6 +31,7 @@ from tqdm import tqdm
 Floats = NDArray[np.floating]
 
 LIMB_JOINTS = H36M_17.index(*LIMBS)
+LABELS = ('joints_px', 'joints_cam_m', 'K', 'dist', 'fps')
 KEPT = 1e6  # pixels by which a pair of before seems nearer than any other
 
 
@@ -101,14 +102,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_labels(path: Path) -> ClipLabels:
-    """Read a label file; raise ValueError when it lacks something."""
-    data = read_arrays(path, 'joints_px', 'joints_cam_m', 'K', 'dist', 'fps')
+    """Read a label file as demo/README.md describes it; raise ValueError when it is none."""
+    data = read_arrays(path, LABELS, ('joint_names',))
     if 'joint_names' in data and tuple(data['joint_names']) != H36M_17.joints:
         raise ValueError(f'{path} has joints {list(data["joint_names"])}; give H36M_17 order')
-    px, metres = data['joints_px'], data['joints_cam_m']
+    px, metres, K, dist, fps = (data[name] for name in LABELS)
     if px.ndim == 3:  # one person
         px, metres = px[:, None], metres[:, None]
-    return ClipLabels(px, metres, data['K'], data['dist'], float(data['fps']))
+    people = (*px.shape[:2], len(H36M_17.joints))
+    if px.shape != (*people, 2) or metres.shape != (*people, 3) or fps.shape or not fps > 0:
+        raise ValueError(
+            f'{path} has joints_px of {px.shape}, joints_cam_m of {metres.shape} and fps {fps}; '
+            'give (frames, people, 17, 2), (frames, people, 17, 3) and a number above 0'
+        )
+    return ClipLabels(px, metres, K, dist, float(fps))
 
 
 def follow(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from diffpose_ros.core.files import whole
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.calibration import CHI2_3, squared_mahalanobis
 from matplotlib.axes import Axes
@@ -54,8 +55,8 @@ def plot_settings(path: Path, rows: Sequence[dict[str, Any]], curves: Sequence[F
     _draw_reliability(axes[0], rows, curves)
     if len(rows) > 1:
         _draw_errors(axes[1], rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=100)
 
 
 def _draw_reliability(

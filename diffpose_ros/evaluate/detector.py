@@ -83,7 +83,7 @@ def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Fl
 
 def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
     """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
-    joints = read_arrays(labels, 'joints_px')['joints_px']
+    joints = read_arrays(labels, ['joints_px'])['joints_px']
     joints = joints[:, None] if joints.ndim == 3 else joints  # one person
     for (_, image), people in zip(VideoReader(video), joints, strict=False):
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]

@@ -117,7 +117,15 @@ class BagReader(Reader):
 
 @contextmanager
 def open_bag(path: Path) -> Iterator[BagReader]:
-    """Open a bag: .mcap, .db3 or the folder of either; ValueError when it is none."""
+    """
+    Open a bag: .mcap, .db3 or the folder of either.
+
+    raises  FileNotFoundError when there is none, ValueError when it is damaged
+    """
+    if not (path.is_file() or (path / 'metadata.yaml').is_file()):
+        raise FileNotFoundError(
+            f'no bag {path}; give an .mcap or .db3 file, or the folder with its metadata.yaml'
+        )
     with refusing(path):
         bag = BagReader(path)
         bag.open()

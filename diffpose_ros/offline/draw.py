@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import math
 
 import cv2
-from diffpose_ros.core.people import Box, Person, Pose2D
+from diffpose_ros.core.people import Box, Person, Pose2D, ScaleSource
 from diffpose_ros.core.skeleton import Skeleton
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +57,17 @@ def line_unit(image: Image) -> float:
     return max(1.0, math.sqrt(image.shape[0] * image.shape[1] / (640 * 480)))
 
 
+def distance_m(person: Person) -> float | None:
+    """Return how far the hip is from the camera; None where nothing fixed that."""
+    pose = person.pose3d
+    if pose is None or pose.scale_source == ScaleSource.NONE or not np.isfinite(pose.xyz[0]).all():
+        return None
+    return float(np.linalg.norm(pose.xyz[0]))
+
+
 def _label(person: Person) -> str:
-    if person.pose3d is None or not np.isfinite(person.pose3d.xyz[0]).all():
-        return person.track_id
-    return f'{person.track_id}  {np.linalg.norm(person.pose3d.xyz[0]):.1f} m'
+    away_m = distance_m(person)
+    return person.track_id if away_m is None else f'{person.track_id}  {away_m:.1f} m'
 
 
 def _seen(pose: Pose2D) -> NDArray[np.bool_]:

@@ -122,7 +122,9 @@ class Job:
         """Write the output and throw the parts away; a second time nothing is left to do."""
         if self.folder.is_dir():
             self.recording.write(self.answers)
-            shutil.rmtree(self.folder.rename(self.folder.with_suffix('.done')))
+            done = self.folder.with_suffix('.done')
+            shutil.rmtree(done, ignore_errors=True)  # an earlier run was killed here
+            shutil.rmtree(self.folder.rename(done))
 
     def _part(self, segment: Segment) -> Path:
         return self.folder / f'{segment.index:06d}.jsonl.gz'

@@ -25,12 +25,13 @@ def settings(args: argparse.Namespace) -> Settings:
 
 
 def output(path: Path, suffix: str, source: Path) -> Path:
-    """Return the absolute path of an output, its folder made; ValueError when it cannot be."""
+    """Return the absolute path of an output; ValueError when it cannot be one."""
     if path.suffix != suffix:
         raise ValueError(f'{path} does not end in {suffix}; name the output NAME{suffix}')
+    if path.is_dir():
+        raise ValueError(f'{path} is a folder; name a file')
     if path.resolve() == source.resolve():
         raise ValueError(f'{path} is the input; name another output')
-    path.parent.mkdir(parents=True, exist_ok=True)
     return path.resolve()
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from diffpose_ros.core.files import whole
 from diffpose_ros.core.people import JointState, Person, Pose3D
 from diffpose_ros.core.skeleton import Skeleton
-from diffpose_ros.offline.draw import bone_side, draw_overlay, side, SIDE_COLORS, SIGMAS
+from diffpose_ros.offline.draw import (
+    bone_side,
+    distance_m,
+    draw_overlay,
+    side,
+    SIDE_COLORS,
+    SIGMAS,
+)
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
@@ -67,8 +74,13 @@ def plot_people(axes: Axes3D, people: Sequence[Person], skeleton: Skeleton) -> N
 
 
 def pose_covariance(pose: Pose3D) -> NDArray[np.float64]:
-    """Return what the covariances (J, 3, 3) hold beyond the person's place; 0 = unknown."""
-    variances, axes = np.linalg.eigh(np.nan_to_num(pose.covariance - pose.root_covariance))
+    """
+    Return what the covariances (J, 3, 3) hold beyond the person's place; 0 = unknown.
+
+    Of a person whose place is unknown they hold nothing else.
+    """
+    shape = pose.covariance - np.nan_to_num(pose.root_covariance)
+    variances, axes = np.linalg.eigh(np.nan_to_num(shape))
     return axes * np.clip(variances, 0, None)[:, None, :] @ axes.transpose(0, 2, 1)
 
 
@@ -161,16 +173,14 @@ def _finite(points: Floats) -> Floats:
 
 
 def _title(people: Sequence[Person]) -> str:
-    away = {
-        person.track_id: float(np.linalg.norm(person.pose3d.xyz[0]))
-        for person in people
-        if person.pose3d is not None and np.isfinite(person.pose3d.xyz[0]).all()
-    }
+    distances = {person.track_id: distance_m(person) for person in people}
+    away = {name: distance for name, distance in distances.items() if distance is not None}
     if len(away) > MOST_NAMED:
         near, far = min(away.values()), max(away.values())
         return f'{len(away)} people, {near:.1f} to {far:.1f} m from the camera'
     places = [f'{name}: {distance:.2f} m from the camera' for name, distance in away.items()]
-    return '   '.join(places) or 'nobody in 3D'
+    unplaced = any(person.pose3d is not None for person in people)
+    return '   '.join(places) or ('distances unknown' if unplaced else 'nobody in 3D')
 
 
 def _legend(people: Sequence[Person]) -> str:

@@ -29,7 +29,7 @@ class RayPool:
             import ray
             from ray.util import ActorPool
         except ImportError as error:
-            raise ValueError("Ray is not installed; pip install 'diffpose_ros[ray]'") from error
+            raise ValueError('Ray is not installed; pip install ray') from error
         ray.init(address=address, ignore_reinit_error=True)
         self._bar = bar
         there = ray.cluster_resources()

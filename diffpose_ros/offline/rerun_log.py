@@ -21,7 +21,7 @@ def rerun_sdk() -> Any:
     try:
         import rerun
     except ImportError as error:
-        raise ValueError("Rerun is not installed; pip install 'diffpose_ros[rerun]'") from error
+        raise ValueError('Rerun is not installed; pip install rerun-sdk') from error
     return rerun
 
 

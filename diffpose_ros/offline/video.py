@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain
+import math
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
@@ -18,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 TICK = Fraction(1, 90_000)  # seconds, MPEG's usual clock
+MIN_SIDE = 2  # pixels, the smallest picture of H.264
 
 
 class VideoReader:
     """
-    The frames of a video file, upright, with their times.
+    The frames of a video file, upright, with their times, which rise.
 
     width, height  pixels, after a phone's rotation is undone
     fps            mean frame rate as the file states it
@@ -42,8 +44,12 @@ class VideoReader:
                 length_s = float((container.duration or 0) / av.time_base)
                 self.frames = stream.frames or round(length_s * self.fps)
         except (av.FFmpegError, IndexError, StopIteration) as error:
-            raise ValueError(f'{path} has no readable video; give an mp4, for example') from error
+            raise ValueError(
+                f'{path} has no readable video, or is cut off; give a whole mp4, for example'
+            ) from error
         self.height, self.width = _upright(first).shape[:2]
+        if min(self.height, self.width) < MIN_SIDE:
+            raise ValueError(f'{path} is of {self.width}x{self.height} pixels; give a larger one')
         if self.fps <= 0:
             raise ValueError(f'{path} states no frame rate; convert it to mp4')
 
@@ -67,7 +73,12 @@ class VideoReader:
                 yield time_ns, _upright(frame)
 
     def _decode(self, start_ns: int) -> Iterator[tuple[int, VideoFrame]]:
-        """Yield frames from the key frame before start_ns on; without times, from the first."""
+        """
+        Yield frames from the key frame before start_ns on; without times, from the first.
+
+        A frame that is not later than the one before is passed over, as players do.
+        """
+        last_ns = -math.inf
         try:
             with av.open(str(self.path)) as container:
                 stream = container.streams.video[0]
@@ -75,9 +86,14 @@ class VideoReader:
                     start_s = self._first_s + start_ns / NANOSECONDS
                     container.seek(int(start_s / stream.time_base), stream=stream)
                 for index, frame in enumerate(container.decode(stream)):
-                    yield self._time_ns(index, frame), frame
+                    time_ns = self._time_ns(index, frame)
+                    if time_ns > last_ns:
+                        last_ns = time_ns
+                        yield time_ns, frame
         except av.FFmpegError as error:
-            raise ValueError(f'{self.path} is damaged ({error}); convert it to mp4') from error
+            raise ValueError(
+                f'{self.path} is damaged ({error}); give a whole file, or what ffmpeg makes of it'
+            ) from error
 
     def _time_ns(self, index: int, frame: VideoFrame) -> int:
         if frame.time is None or self._first_s is None:

@@ -103,7 +103,8 @@ class BagRecording:
                     continue
                 size = (image.shape[1], image.shape[0])
                 camera = info and camera_from_info(info, size, self.rectified)
-                yield time_ns, Frame(image, to_ns(msg.header.stamp), camera)
+                stamp_ns = to_ns(msg.header.stamp) or time_ns  # zero: the camera sets none
+                yield time_ns, Frame(image, stamp_ns, camera)
 
     def write(self, answers: Callable[[], Iterator[Answer]]) -> None:
         """Write the original messages, and behind every image what is said about it."""
@@ -143,6 +144,8 @@ def choose(
     if len(found) == 1:
         return found[0]
     names = sorted(c.topic for c in reader.connections if c.msgtype in kinds)
+    if not names:
+        raise ValueError(f'{reader.path} has no {what} topic; give a bag that has')
     fault = f'no {what} topic {topic}' if topic else f'{len(found)} {what} topics'
     raise ValueError(f'{reader.path} has {fault}; set {option} to one of {names}')
 

@@ -78,18 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; return its exit code."""
+    """Run the demo; return the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        job = prepare(args)
-        tell(describe(job))
-        tell(demonstrate(job))
-    except (OSError, ValueError, RuntimeError) as error:
-        sys.stderr.write(f'diffpose demo: {error}\n')
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write('diffpose demo: interrupted\n')
-        return 130
+    job = prepare(args)
+    tell(describe(job))
+    tell(demonstrate(job))
     return 0
 
 
@@ -111,7 +104,7 @@ def describe(job: Job) -> str:
     video = job.video
     camera = (
         f'no calibration: a horizontal field of view of {ASSUMED_FOV_DEG:g} degrees is assumed, '
-        '3D is relative to the hip'
+        'and 3D is relative to the hip, without distances'
         if job.camera is None
         else f'calibration {job.camera}'
     )
@@ -126,7 +119,7 @@ def demonstrate(job: Job) -> str:
     stamps_ns = play_and_record(job)
     recording = read_recording(job.out / 'skeletons.mcap')
     if not recording.frames:
-        raise RuntimeError(f'the node processed no image; see {job.out / "node.log"}')
+        raise ChildProcessError(f'the node processed no image; see {job.out / "node.log"}')
     draw(job, recording, stamps_ns)
     period_s = (stamps_ns[-1] - stamps_ns[0]) / 1e9 / max(1, len(stamps_ns) - 1)
     summary = summarise(recording, len(stamps_ns), period_s)
@@ -224,12 +217,12 @@ def watch(
 
 
 def until_done(progress: Progress, node: Child, player: Child, stamps: Path) -> Iterator[None]:
-    """Yield until the node has answered the last image, or is silent; RuntimeError if one dies."""
+    """Yield until the last image is answered, or all is silent; ChildProcessError if one dies."""
     ended_s = None
     while True:
         node.expect_alive()
         if progress.refused:
-            raise RuntimeError(f'{node.name} could not start: {node.last_words(2)}')
+            raise ChildProcessError(f'{node.name} could not start: {node.last_words(2)}')
         if player.ended():
             ended_s = ended_s or time.monotonic()
             last_ns = json.loads(stamps.read_text())[-1]
@@ -237,7 +230,9 @@ def until_done(progress: Progress, node: Child, player: Child, stamps: Path) -> 
             if progress.last_stamp_ns >= last_ns or quiet_s > QUIET_S:
                 return
         elif not progress.started and progress.quiet_s() > START_S:
-            raise RuntimeError(f'the node processed no image in {START_S:.0f} s; see {node.log}')
+            raise ChildProcessError(
+                f'the node processed no image in {START_S:.0f} s; see {node.log}'
+            )
         yield
 
 

@@ -44,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.from_config) -> int:
     """Process all bags of a folder; return the exit code, ValueError names those that failed."""
     how, out = settings(args), args.out.resolve()
+    if not args.bags.is_dir():
+        raise ValueError(f'{args.bags} is no folder; give the one that holds the bags')
     if out == args.bags.resolve():
         raise ValueError(f'{args.out} holds the bags; give another folder for the results')
     bags = list(find_bags(args.bags.resolve(), out))
@@ -84,7 +86,6 @@ def plan(
         except (ValueError, OSError) as error:
             failures.append(str(error))
             continue
-        out.parent.mkdir(parents=True, exist_ok=True)
         jobs.append(Job(recording, how))
     return jobs, failures
 

@@ -44,16 +44,17 @@ class Child:
         return self._process.pid
 
     def ended(self) -> bool:
-        """Say whether the process ended well; RuntimeError when it failed."""
+        """Say whether the process ended well; ChildProcessError when it failed."""
         code = self._process.poll()
         if code:
-            raise RuntimeError(f'{self.name} ended with exit code {code}: {self.last_words()}')
+            words = self.last_words()
+            raise ChildProcessError(f'{self.name} ended with exit code {code}: {words}')
         return code is not None
 
     def expect_alive(self) -> None:
-        """Raise RuntimeError when the process has ended, well or not."""
+        """Raise ChildProcessError when the process has ended, well or not."""
         if self.ended():
-            raise RuntimeError(f'{self.name} ended too early: {self.last_words()}')
+            raise ChildProcessError(f'{self.name} ended too early: {self.last_words()}')
 
     def stop(self) -> None:
         """End the process, gently if it listens."""
@@ -111,7 +112,7 @@ def free_domain() -> int:
     for domain in candidates:
         if _is_free(7410 + 250 * domain):  # of the first participant, by the DDSI-RTPS standard
             return domain
-    raise RuntimeError('every ROS domain is in use; set ROS_DOMAIN_ID to the one to share')
+    raise OSError('every ROS domain is in use; set ROS_DOMAIN_ID to the one to share')
 
 
 def _is_free(port: int) -> bool:

@@ -31,12 +31,12 @@ def run(args: argparse.Namespace) -> int:
     out = output(args.out, '.html', args.bag)
     recording = read_recording(args.bag)
     topic = image_topic(args.bag, args.topic)
-    if args.rerun:
-        if topic is None:
-            raise ValueError(f'{args.bag} holds no images, which --rerun needs; leave it out')
+    if args.rerun and topic is None:
+        raise ValueError(f'{args.bag} holds no images, which --rerun needs; leave it out')
+    write_report(out, recording, moments(args.bag, topic, recording) if topic else None)
+    if args.rerun and topic:
         path = out.with_suffix('.rrd')
         write_rerun(path, moments(args.bag, topic, recording), recording.skeleton)
-    write_report(out, recording, moments(args.bag, topic, recording) if topic else None)
     return 0
 
 
@@ -49,13 +49,18 @@ def image_topic(bag: Path, topic: str | None) -> str | None:
 
 
 def moments(bag: Path, topic: str, recording: Recording) -> Iterator[Moment]:
-    """Yield every image with an answer; seconds count from the first answer."""
+    """
+    Yield the images with an answer; seconds count from the first answer.
+
+    Where the clock of the camera went back, images are left out until it is later than before.
+    """
     answered = {frame.result.stamp_ns: frame.result.people for frame in recording.frames}
-    start_ns = min(answered, default=0)
+    start_ns, last_ns = min(answered), -1
     with open_bag(bag) as reader:
         chosen = [c for c in reader.connections if c.topic == topic]
         for connection, _, cdr in reader.messages(chosen):
             msg = read(cdr, IMAGES[connection.msgtype])
             stamp_ns = to_ns(msg.header.stamp)
-            if stamp_ns in answered:
-                yield (stamp_ns - start_ns) / 1e9, to_rgb(msg), answered.pop(stamp_ns)
+            if stamp_ns in answered and stamp_ns > last_ns:
+                last_ns = stamp_ns
+                yield (stamp_ns - start_ns) / 1e9, to_rgb(msg), answered[stamp_ns]

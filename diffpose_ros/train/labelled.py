@@ -96,7 +96,7 @@ def read_labels(
     labels: Path, skeleton: Skeleton
 ) -> tuple[NDArray[np.str_], NDArray[np.float32], NDArray[np.bool_]]:
     """Return file names (N, T), and of the key frames xy (N, J, 2) and labelled (N, J)."""
-    table = read_arrays(labels, 'filenames', 'joints_px', 'joint_names')
+    table = read_arrays(labels, ['filenames', 'joints_px', 'joint_names'], ['labelled'])
     names, joints, given = table['filenames'], table['joints_px'], table['joint_names'].tolist()
     unknown = sorted(set(given) - set(skeleton.joints))
     if unknown:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.train.kinematics import Body, frames_of, pose_arms, pose_legs, rotations
 from diffpose_ros.train.timing import sample_times
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+COLUMNS = ('joint_names', 'clip_lengths', 'clip_names', 'joints_root_relative_m', 'root_m', 'fps')
 MIRROR = torch.tensor(H36M_17.mirror)
 
 
@@ -47,18 +49,18 @@ def load_clips(path: Path, part: str = 'all', weight: float = 1.0) -> Clips:
     part    all, or train / held_out: nine tenths and one tenth of the motions, whole motions
     raises  ValueError when joints or part are not as expected
     """
-    with np.load(path) as data:
-        names = tuple(str(name) for name in data['joint_names'])
-        if names != H36M_17.joints:
-            raise ValueError(f'{path} has joints {names}; convert it to {H36M_17.joints}')
-        lengths = data['clip_lengths']
-        keep = np.array([part in ('all', part_of(str(name))) for name in data['clip_names']])
-        if not keep.any():
-            raise ValueError(f'{path} has no clip in part {part!r}; use all, train or held_out')
-        chosen = np.repeat(keep, lengths)
-        joints = torch.from_numpy(data['joints_root_relative_m'][chosen].astype(np.float32))
-        root = torch.from_numpy(data['root_m'][chosen].astype(np.float32))
-        return lay_clips(joints, root, torch.from_numpy(lengths[keep]), weight, int(data['fps']))
+    data = read_arrays(path, COLUMNS)
+    names = tuple(str(name) for name in data['joint_names'])
+    if names != H36M_17.joints:
+        raise ValueError(f'{path} has joints {names}; convert it to {H36M_17.joints}')
+    lengths = data['clip_lengths']
+    keep = np.array([part in ('all', part_of(str(name))) for name in data['clip_names']])
+    if not keep.any():
+        raise ValueError(f'{path} has no clip in part {part!r}; use all, train or held_out')
+    chosen = np.repeat(keep, lengths)
+    joints = torch.from_numpy(data['joints_root_relative_m'][chosen].astype(np.float32))
+    root = torch.from_numpy(data['root_m'][chosen].astype(np.float32))
+    return lay_clips(joints, root, torch.from_numpy(lengths[keep]), weight, int(data['fps']))
 
 
 def lay_clips(joints: Tensor, root: Tensor, lengths: Tensor, weight: float, fps: int) -> Clips:

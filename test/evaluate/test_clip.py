@@ -146,6 +146,25 @@ def test_labels_that_lack_something_are_refused(tmp_path):
         read_labels(path)
 
 
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        {'joints_px': np.zeros((4, 16, 2))},
+        {'joints_px': np.array(['a', 'b'])},
+        {'joints_cam_m': np.zeros((3, 17, 3))},
+        {'joints_cam_m': np.zeros((4, 17, 2))},
+        {'fps': 0},
+        {'fps': [30, 30]},
+    ],
+)
+def test_labels_that_do_not_fit_together_are_refused(tmp_path, wrong):
+    path = tmp_path / 'labels.npz'
+    joints = {'joints_px': np.zeros((4, 17, 2)), 'joints_cam_m': np.zeros((4, 17, 3))}
+    np.savez(path, **{**joints, 'K': np.eye(3), 'dist': np.zeros(5), 'fps': 30, **wrong})
+    with pytest.raises(ValueError, match=r'give \(frames, people, 17, 2\)'):
+        read_labels(path)
+
+
 def test_labels_of_one_person_read_as_one_of_many(tmp_path):
     path = tmp_path / 'labels.npz'
     np.savez(

@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 import cv2
+from diffpose_ros.core.people import ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.offline.draw import distance_m
 from diffpose_ros.offline.plot3d import ellipsoid, pose_covariance, write_summary
 import numpy as np
+import pytest
 
 IMAGE = np.full((480, 640, 3), 128, np.uint8)
 
@@ -42,3 +45,15 @@ def test_a_summary_without_anybody_is_drawn_too(tmp_path, person):
     write_summary(tmp_path / 'b.png', IMAGE, [replace(person(), pose3d=None)], H36M_17)
     nowhere = replace(person().pose3d, xyz=np.full((17, 3), np.nan))
     write_summary(tmp_path / 'c.png', IMAGE, [replace(person(), pose3d=nowhere)], H36M_17)
+
+
+def test_a_person_whose_place_is_unknown_keeps_the_ellipsoids_of_the_pose(person):
+    pose = replace(person().pose3d, root_covariance=np.full((3, 3), np.nan))
+    np.testing.assert_allclose(pose_covariance(pose), pose.covariance, atol=1e-12)
+
+
+def test_of_a_camera_without_calibration_no_distance_is_told(person):
+    placed = person()
+    pose = replace(placed.pose3d, scale_source=ScaleSource.NONE)
+    assert distance_m(placed) == pytest.approx(np.linalg.norm(placed.pose3d.xyz[0]))
+    assert distance_m(replace(placed, pose3d=pose)) is None

@@ -76,5 +76,5 @@ def test_without_rerun_the_command_says_what_to_install(tmp_path, monkeypatch, c
         writer.write(0.0, IMAGE)
     words = [str(tmp_path / 'in.mp4'), '-o', str(tmp_path / 'out.mp4'), '--rerun']
     assert main(['video', *words]) == 2
-    assert "pip install 'diffpose_ros[rerun]'" in capsys.readouterr().err
+    assert 'pip install rerun-sdk' in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ['in.mp4']

@@ -1,10 +1,13 @@
 """Video files, compared with OpenCV's reader."""
 
+from fractions import Fraction
 import os
 import struct
 import subprocess
 import sys
 
+import av
+from av.video.frame import VideoFrame
 import cv2
 from diffpose_ros.offline.video import VideoReader, VideoWriter
 import numpy as np
@@ -24,6 +27,20 @@ def write(path, times_s, **size):
         for number, time_s in enumerate(times_s):
             writer.write(time_s, picture(number, **size))
     return path
+
+
+def losslessly(path, times_ms, width=64, height=48):
+    """Write a video whose times need not rise, of any size."""
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('ffv1')
+        stream.width, stream.height, stream.pix_fmt = width, height, 'gray'
+        for number, time_ms in enumerate(times_ms):
+            frame = VideoFrame.from_ndarray(picture(number, width, height)[..., 0], format='gray')
+            for packet in stream.encode(frame):
+                packet.pts = packet.dts = time_ms
+                packet.time_base = Fraction(1, 1000)
+                packet.stream = stream
+                container.mux_one(packet)
 
 
 def read_with_opencv(path) -> list[np.ndarray]:
@@ -101,6 +118,21 @@ def test_a_writer_that_fails_leaves_nothing_and_keeps_the_file_of_before(tmp_pat
         write(path, [0.0, 0.1, 0.1])
     assert [p.name for p in tmp_path.iterdir()] == ['clip.mp4']
     assert path.read_text() == 'before'
+
+
+def test_a_frame_at_the_time_of_the_one_before_is_passed_over(tmp_path):
+    path = tmp_path / 'clip.mkv'
+    losslessly(path, [0, 100, 100, 200, 300])
+    assert [time_s for time_s, _ in VideoReader(path)] == [0.0, 0.1, 0.2, 0.3]
+    write(tmp_path / 'copy.mp4', [time_s for time_s, _ in VideoReader(path)])
+
+
+@pytest.mark.parametrize('size', [(1, 1), (64, 1)])
+def test_a_video_too_small_to_be_written_again_is_refused(tmp_path, size):
+    path = tmp_path / 'clip.mkv'
+    losslessly(path, [0, 100], *size)
+    with pytest.raises(ValueError, match=f'{size[0]}x{size[1]} pixels; give a larger'):
+        VideoReader(path)
 
 
 def test_a_missing_video_is_told_by_its_path(tmp_path):

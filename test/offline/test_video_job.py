@@ -89,6 +89,15 @@ def test_the_order_of_the_segments_and_who_does_them_change_nothing(job, make, u
     assert contents(job) == undisturbed
 
 
+def test_a_run_that_was_killed_while_it_tidied_up_does_not_stand_in_the_way(job, make):
+    left = job.folder.with_suffix('.done')
+    left.mkdir()
+    (left / '000000.jsonl.gz').touch()
+    run_one(job, make)
+    assert not left.exists()
+    assert job.recording.out.is_file()
+
+
 def test_parts_of_another_job_are_not_mixed_in(video, job, make):
     (segment, *_) = job.start()
     Worker(make, job.settings).do(Task(job, segment), lambda: None)
@@ -103,15 +112,18 @@ def test_parts_of_another_job_are_not_mixed_in(video, job, make):
         (['nowhere.mp4', '-o', 'out.mp4'], 'nowhere.mp4'),
         (['{video}', '-o', 'out.avi'], 'NAME.mp4'),
         (['{video}', '-o', '{video}'], 'name another output'),
+        (['{video}', '-o', '{folder}/a.mp4'], 'is a folder'),
+        (['nowhere.mp4', '-o', 'new/out.mp4'], 'nowhere.mp4'),
         (['{video}', '-o', 'out.mp4', '--seed', '-1'], 'seed'),
         (['{video}', '-o', 'out.mp4', '--camera', 'nowhere.yaml'], 'nowhere.yaml'),
     ],
 )
 def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
-    words, complaint, video, tmp_path, monkeypatch, capsys
+    words, complaint, video, tmp_path, tmp_path_factory, monkeypatch, capsys
 ):
+    (folder := tmp_path_factory.mktemp('elsewhere')).joinpath('a.mp4').mkdir()
     monkeypatch.chdir(tmp_path)
-    assert main(['video', *(word.format(video=video) for word in words)]) == 2
+    assert main(['video', *(word.format(video=video, folder=folder) for word in words)]) == 2
     told = capsys.readouterr().err
     assert complaint in told
     assert told.count('\n') == 1

@@ -5,7 +5,7 @@ from functools import partial
 from diffpose_ros.cli import main
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.share import find_shared
-from diffpose_ros.offline.bag import open_bag, read_bag
+from diffpose_ros.offline.bag import BagWriter, open_bag, read_bag
 from diffpose_ros.offline.jobs import Job, Settings, Task, Worker
 from diffpose_ros.offline.recording import read_recording, TIMING_TOPIC
 from diffpose_ros.offline.schedule import run_one
@@ -192,10 +192,26 @@ def test_an_image_that_cannot_be_decoded_is_told_and_passed_over(tmp_path, caplo
     assert 'nonsense' in caplog.text
 
 
+def test_images_without_stamps_are_told_apart_by_their_reception(tmp_path):
+    def unstamped(i, pixels):
+        msg = image(i, pixels)
+        msg.header.stamp.sec = msg.header.stamp.nanosec = 0
+        return msg
+
+    bag = record(tmp_path / 'in.mcap', unstamped, count=3)
+    frames = [frame for _, frame in job_of(bag, tmp_path).recording.frames(0, 2**63 - 1)]
+    received_ns = [BASE_NS + i * 500_000_000 + 20_000_000 for i in range(3)]
+    assert [frame.stamp_ns for frame in frames] == received_ns
+    arrays = read_bag(processed(bag, tmp_path / 'out'), {'/diffpose/skeletons'})
+    assert [m.header.stamp.sec for _, _, m in arrays] == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ('words', 'complaint'),
     [
-        (['nowhere.mcap', '-o', 'out.mcap'], 'nowhere.mcap'),
+        (['nowhere.mcap', '-o', 'out.mcap'], 'no bag nowhere.mcap; give an .mcap'),
+        (['{bag.parent}', '-o', 'out.mcap'], 'the folder with its metadata.yaml'),
+        (['{blind}', '-o', 'out.mcap'], 'no image topic; give a bag that has'),
         (['{bag}', '-o', 'out.bag'], 'NAME.mcap'),
         (['{bag}', '-o', 'out.mcap', '--topic', '/other'], RAW),
         (['{bag}', '-o', 'out.mcap', '--camera-info', '/other'], INFO),
@@ -204,10 +220,13 @@ def test_an_image_that_cannot_be_decoded_is_told_and_passed_over(tmp_path, caplo
     ],
 )
 def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
-    words, complaint, bag, out, tmp_path, monkeypatch, capsys
+    words, complaint, bag, out, tmp_path, tmp_path_factory, monkeypatch, capsys
 ):
+    with BagWriter(tmp_path_factory.mktemp('blind') / 'blind.mcap') as blind:
+        blind.add_topic('/chatter', 'std_msgs/msg/String')
     monkeypatch.chdir(tmp_path)
-    assert main(['bag', *(word.format(bag=bag, out=out) for word in words)]) == 2
+    paths = {'bag': bag, 'out': out, 'blind': blind.path}
+    assert main(['bag', *(word.format(**paths) for word in words)]) == 2
     told = capsys.readouterr().err
     assert complaint in told
     assert told.count('\n') == 1

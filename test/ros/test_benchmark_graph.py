@@ -88,5 +88,5 @@ def test_the_result_holds_peak_rates_and_the_hash_of_the_clip(standin, tmp_path,
 
 def test_a_node_that_dies_is_told_in_one_line(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(benchmark_graph, 'NODE_MODULE', 'no_such_module')
-    assert main(['benchmark', 'graph', '--out', str(tmp_path / 'x.json')]) == 1
+    assert main(['benchmark', 'graph', '--out', str(tmp_path / 'x.json')]) == 2
     assert 'No module named no_such_module' in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """The demo: three processes, real DDS; only the pipeline inside the node is a stand-in."""
 
-import argparse
 from collections import Counter
 from contextlib import redirect_stdout
 from io import StringIO
@@ -12,6 +11,7 @@ import subprocess
 import sys
 
 from bystander import wait_for
+from diffpose_ros.cli import main
 from diffpose_ros.offline.recording import read_recording
 from diffpose_ros.offline.video import VideoReader, VideoWriter
 from diffpose_ros.ros import demo
@@ -35,9 +35,7 @@ def write_video(path: Path) -> Path:
 
 def run(out: Path, *arguments) -> int:
     """Run the demo with the stand-in; return its exit code."""
-    parser = argparse.ArgumentParser()
-    demo.add_arguments(parser)
-    return demo.run(parser.parse_args(['--out', str(out), *map(str, arguments)]))
+    return main(['demo', '--out', str(out), *map(str, arguments)])
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -131,7 +129,7 @@ def test_without_a_calibration_the_assumed_field_of_view_is_told(finished):
 
 def test_a_node_that_dies_is_told_in_one_line(video, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(demo, 'NODE_MODULE', 'no_such_module')
-    assert run(tmp_path / 'out', '--video', video) == 1
+    assert run(tmp_path / 'out', '--video', video) == 2
     error = capsys.readouterr().err.strip().split('\n')[-1]
     assert 'the node ended with exit code 1' in error
     assert 'No module named no_such_module' in error
@@ -143,7 +141,7 @@ def test_a_node_that_cannot_be_configured_is_told_in_one_line(
     video, monkeypatch, capsys, tmp_path
 ):
     monkeypatch.setattr(demo, 'node_arguments', lambda: ['--ros-args', '-p', 'inference.steps:=0'])
-    assert run(tmp_path / 'out', '--video', video) == 1
+    assert run(tmp_path / 'out', '--video', video) == 2
     assert 'inference.steps' in capsys.readouterr().err
     assert children() == ''
 
@@ -163,7 +161,7 @@ def test_unusable_input_is_told_before_anything_starts(
     path = tmp_path / 'input.yaml'
     if content is not None:
         path.write_text(content)
-    assert run(tmp_path / 'out', '--video', video, option, path) == 1
+    assert run(tmp_path / 'out', '--video', video, option, path) == 2
     (line,) = capsys.readouterr().err.strip().split('\n')
     assert complaint in line
 

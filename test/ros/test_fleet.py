@@ -114,7 +114,7 @@ def test_without_ray_the_error_says_how_to_get_it(bags, tmp_path, monkeypatch):
 def cluster():
     """Join the cluster of this machine or start one, with room for two workers, or skip."""
     torch.set_num_threads(1)
-    ray = pytest.importorskip('ray', reason="pip install 'diffpose_ros[ray]'")
+    ray = pytest.importorskip('ray', reason='pip install ray')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('RAY_USAGE_STATS_ENABLED', '0')
         ray.init()

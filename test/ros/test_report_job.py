@@ -7,15 +7,15 @@ from diffpose_ros.offline.bag import BagWriter, open_bag
 from diffpose_ros.offline.rerun_log import TIMELINE
 from diffpose_ros.ros import bag_job
 import pytest
-from recordings import make, RAW, record
+from recordings import image, make, RAW, record
 
 
-def processed(folder, *options):
+def processed(folder, *options, kind=image):
     """Return what `diffpose bag` made of three images."""
     out = folder / 'people.mcap'
     parser = argparse.ArgumentParser()
     bag_job.add_arguments(parser)
-    bag = record(folder / 'in.mcap', count=3)
+    bag = record(folder / 'in.mcap', kind, count=3)
     bag_job.run(parser.parse_args([str(bag), '-o', str(out), *options]), make)
     return out
 
@@ -38,6 +38,26 @@ def test_the_page_tells_the_times_that_the_bag_was_processed_with(options, tmp_p
     page = tmp_path / 'people.html'
     assert main(['report', str(processed(tmp_path, *options)), '-o', str(page)]) == 0
     assert page.read_text().count('"ms":null') == (0 if options else 3)
+
+
+def test_where_the_clock_of_the_camera_goes_back_the_film_goes_on_later(tmp_path):
+    def restarted(i, pixels):
+        msg = image(i % 2, pixels)
+        msg.header.stamp.nanosec += i // 2
+        return msg
+
+    page = tmp_path / 'people.html'
+    assert main(['report', str(processed(tmp_path, kind=restarted)), '-o', str(page)]) == 0
+    assert 'people: 3 of 3 images' in page.read_text()
+
+
+def test_without_skeletons_nothing_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('diffpose_ros.ros.report_job.rerun_sdk', lambda: None)
+    bag = record(tmp_path / 'in.mcap', count=1)
+    words = ['report', str(bag), '-o', str(tmp_path / 'a.html'), '--rerun']
+    assert main(words) == 2
+    assert 'holds no skeletons' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ['in.mcap']
 
 
 def test_rerun_gets_every_image_and_its_people(people, tmp_path):
