@@ -8,6 +8,7 @@ from pathlib import Path
 import tarfile
 
 import cv2
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.train.labelled import file_number, FOLDS, held_out, read_duplicates
 import numpy as np
@@ -95,12 +96,12 @@ class Frames:
 def read_bystanders(path: Path) -> dict[str, list[tuple[dict[str, NDArray], frozenset[str]]]]:
     """Return joints and names of the hidden ones of each person, by the picture's name."""
     people = defaultdict(list)
-    with np.load(path) as table:
-        joints = table['joint_names'].tolist()
-        columns = (table[key] for key in ('filenames', 'joints_px', 'visible'))
-        for name, xy, visible in zip(*columns, strict=True):
-            hidden = frozenset(j for j, seen in zip(joints, visible, strict=True) if not seen)
-            people[str(name)].append((dict(zip(joints, xy.astype(float), strict=True)), hidden))
+    table = read_arrays(path, ('filenames', 'joints_px', 'visible', 'joint_names'))
+    *columns, joint_names = table.values()
+    joints = joint_names.tolist()
+    for name, xy, visible in zip(*columns, strict=True):
+        hidden = frozenset(j for j, seen in zip(joints, visible, strict=True) if not seen)
+        people[str(name)].append((dict(zip(joints, xy.astype(float), strict=True)), hidden))
     return people
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 import tarfile
 
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.train.frames import decode, Image, Picture
 import numpy as np
 from numpy.typing import NDArray
 
+COLUMNS = ('filenames', 'count', 'joints_px', 'visible')
 UNLABELLED = 'nose'  # by the photographs
 
 
@@ -27,12 +29,11 @@ class Rendered:
             self._read(shard)
 
     def _read(self, shard: Path) -> None:
-        with np.load(shard) as table, tarfile.open(shard.with_suffix('.tar')) as tar:
-            self._names = [str(name) for name in table['joint_names']]
-            for (name,), n, joints, visible in zip(
-                table['filenames'], table['count'], table['joints_px'], table['visible'],
-                strict=True,
-            ):  # fmt: skip
+        table = read_arrays(shard, (*COLUMNS, 'joint_names'))
+        self._names = table['joint_names'].tolist()
+        with tarfile.open(shard.with_suffix('.tar')) as tar:
+            columns = (table[name] for name in COLUMNS)
+            for (name,), n, joints, visible in zip(*columns, strict=True):
                 file = tar.extractfile(str(name))
                 assert file is not None
                 self._files.append(file.read())
