@@ -83,6 +83,7 @@ class PosePipeline:
         self._stage3d = stage3d
         self._tracker = Tracker(config)
         self._frames: deque[Frame] = deque(maxlen=stage2d.frames_needed)
+        self._gap_s = 0.0  # between the newest frame and the one before
 
     @classmethod
     def from_config(cls, config: PipelineConfig) -> 'PosePipeline':
@@ -137,6 +138,7 @@ class PosePipeline:
     def reset(self) -> tuple[str, ...]:
         """Forget all people and frames; return the ids that end."""
         self._frames.clear()
+        self._gap_s = 0.0
         return tuple(self._tracker.clear())
 
     def reconfigure(self, config: PipelineConfig) -> None:
@@ -193,9 +195,10 @@ class PosePipeline:
         lost: list[str] = []
         if self._frames:
             before = self._frames[-1]
-            passed_s = (frame.stamp_ns - before.stamp_ns) / NANOSECONDS
-            if not (0 <= passed_s <= MAX_PAUSE_S and before.size == frame.size):
+            gap_s = (frame.stamp_ns - before.stamp_ns) / NANOSECONDS
+            if not (0 <= gap_s <= MAX_PAUSE_S and before.size == frame.size):
                 lost += self.reset()
+            self._gap_s = gap_s
         self._frames.append(frame)
         return lost + self._tracker.advance(frame.stamp_ns) + self._tracker.limit()
 
@@ -245,7 +248,11 @@ class PosePipeline:
 
     def _info(self, frame: Frame) -> InferenceInfo:
         inference = self.config.inference
-        degraded = {'NO_CAMERA_INFO': frame.camera is None, 'PEOPLE_CUT': self._tracker.crowded}
+        degraded = {
+            'NO_CAMERA_INFO': frame.camera is None,
+            'LOW_RATE': self._gap_s > self._stage3d.lookback_s,
+            'PEOPLE_CUT': self._tracker.crowded,
+        }
         return InferenceInfo(
             steps=inference.steps,
             ensembles=inference.ensembles,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 
 from diffpose_ros.core.camera import Camera, look_at, rotate_rays
 from diffpose_ros.core.clip import time_slots
@@ -50,6 +51,11 @@ class Stage3D:
     def later_frames(self) -> int:
         """Slots of the window that lie in the future."""
         return self._lifter.future
+
+    @property
+    def lookback_s(self) -> float:
+        """How far a window reaches into the past; infinite where it is the frame alone."""
+        return (self._lifter.past + 0.5) * self._lifter.period_s if self._lifter.past else math.inf
 
     @property
     def lookahead_s(self) -> float:

@@ -157,6 +157,14 @@ def test_without_a_camera_the_pose_is_relative_and_the_result_says_so(pipeline, 
     assert {p.pose3d.scale_source for p in result.people if p.pose3d} == {ScaleSource.NONE}
 
 
+@pytest.mark.parametrize(('gap_s', 'told'), [(0.1, False), (1.0, True), (10.0, True)])
+def test_images_too_seldom_for_a_window_are_told(pipeline, frames, gap_s, told):
+    first, second = frames[:2]
+    assert 'LOW_RATE' not in pipeline.step(first).info.degraded  # nothing is known of the rate yet
+    result = pipeline.step(replace(second, stamp_ns=first.stamp_ns + round(1e9 * gap_s)))
+    assert ('LOW_RATE' in result.info.degraded) == told
+
+
 def test_new_settings_hold_from_the_next_frame_on(pipeline, frames):
     pipeline.step(frames[0])
     more = InferenceConfig(steps=2, ensembles=2, lift_steps=3, hypotheses=7)
