@@ -79,7 +79,7 @@ def test_without_such_numbers_it_is_640_pixels_from_0_to_1():
 
 def test_without_transformers_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, 'transformers', None)
-    with pytest.raises(ValueError, match=r"pip install 'diffpose_ros\[transformers\]'"):
+    with pytest.raises(ValueError, match=r"pip install 'transformers>=5'"):
         TransformersDetector.load('any', CPU)
 
 

@@ -42,7 +42,7 @@ class Stage2D:
 class Stage3D:
     """Notes the depth that it is given."""
 
-    window_frames = 1
+    window_frames, lookback_s = 1, float('inf')
 
     def lift(self, camera, tracks, stamp_ns, config, *, calibrated, depth):
         self.depth = depth
