@@ -70,6 +70,10 @@ class TrainConfig:
     seed: int = 0
     denoise: bool = True
 
+    def __post_init__(self) -> None:
+        if self.minutes <= 0:
+            raise ValueError(f'minutes = {self.minutes}; set how long to train')
+
 
 class Trainer:
     """Model, optimiser and progress; everything that a resumed run needs."""

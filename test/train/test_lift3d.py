@@ -125,6 +125,11 @@ def test_training_needs_no_more_than_torch_numpy_safetensors_and_tqdm():
     assert loaded.stdout.strip() == b'set()'
 
 
+def test_a_training_without_time_is_refused():
+    with pytest.raises(ValueError, match='minutes = 0'):
+        lift3d.TrainConfig(minutes=0)
+
+
 def test_learning_rate_rises_and_falls(trainer):
     rates = []
     for step, elapsed_s in ((0, 0), (300, 1), (300, 30), (300, 60)):
