@@ -1,8 +1,12 @@
 """Windows with holes: which earlier and later frames stand around a key frame."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar('T')
 
 NANOSECONDS = 1_000_000_000
 
@@ -52,3 +56,14 @@ def time_slots(
         slots[wanted[i]] = i
     slots[past] = key
     return slots
+
+
+def with_later(frames: Iterable[T], count: int) -> Iterator[tuple[T, tuple[T, ...]]]:
+    """Yield each frame with those that follow it: count, fewer at the end."""
+    ahead: deque[T] = deque()
+    for frame in frames:
+        ahead.append(frame)
+        if len(ahead) > count:
+            yield ahead.popleft(), tuple(ahead)
+    while ahead:
+        yield ahead.popleft(), tuple(ahead)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG, Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
-from diffpose_ros.core.clip import NANOSECONDS
+from diffpose_ros.core.clip import NANOSECONDS, with_later
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
 from diffpose_ros.core.detector_transformers import TransformersDetector
@@ -263,17 +263,6 @@ class PosePipeline:
             degraded=frozenset(name for name, true in degraded.items() if true),
             window=inference.window,
         )
-
-
-def with_later(frames: Iterable[Frame], count: int) -> Iterator[tuple[Frame, tuple[Frame, ...]]]:
-    """Yield each frame with those that follow it: count, fewer at the end."""
-    ahead: deque[Frame] = deque()
-    for frame in frames:
-        ahead.append(frame)
-        if len(ahead) > count:
-            yield ahead.popleft(), tuple(ahead)
-    while ahead:
-        yield ahead.popleft(), tuple(ahead)
 
 
 def load_detector(config: DetectorConfig, device: torch.device) -> Detector | None:

@@ -6,6 +6,7 @@ import math
 
 import cv2
 from diffpose_ros.core.detector import body_corners
+from diffpose_ros.train.degrade import degraded, recoloured
 from diffpose_ros.train.frames import body_mask, clutter, Frames, Image, Picture
 from diffpose_ros.train.rendered import Rendered
 import numpy as np
@@ -284,34 +285,3 @@ def finish(canvas: Canvas, rng: np.random.Generator) -> Scene:
     shown = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) > 3
     image = degraded(recoloured(canvas.image, rng, 0.8), rng)
     return Scene(image, boxes[shown], trust[shown], joints, canvas.unsure)
-
-
-def recoloured(image: Image, rng: np.random.Generator, strength: float) -> Image:
-    """Return the picture in other light: brightness, contrast, gamma, tint, sometimes grey."""
-    if rng.random() < 0.12 * strength:
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        image = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
-    gain = np.exp(rng.normal(0, 0.2 * strength) + rng.normal(0, 0.06 * strength, 3))
-    offset, gamma = rng.normal(0, 0.08 * strength), np.exp(rng.normal(0, 0.2 * strength))
-    values = np.linspace(0, 1, 256)[:, None] ** gamma
-    table = np.clip((values - 0.5) * gain + 0.5 + offset, 0, 1) * 255
-    return cv2.LUT(image, table.astype(np.uint8)[None])
-
-
-def degraded(image: Image, rng: np.random.Generator) -> Image:
-    """Return the picture as a poor camera gives it: blurred, moved, noisy, compressed."""
-    if rng.random() < 0.2:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
-    if rng.random() < 0.1:
-        kernel = np.zeros((7, 7), np.float32)
-        kernel[3, :] = 1 / 7
-        turn = cv2.getRotationMatrix2D((3, 3), rng.uniform(0, 180), 1)
-        kernel = cv2.warpAffine(kernel, turn, (7, 7))
-        image = cv2.filter2D(image, -1, kernel / max(kernel.sum(), 1e-6))
-    if rng.random() < 0.2:
-        noise = rng.normal(0, rng.uniform(2, 14), image.shape)
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.2:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))]
-        image = cv2.imdecode(cv2.imencode('.jpg', image, quality)[1], 1)
-    return image

@@ -88,16 +88,8 @@ def ask(
 
 
 def pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """
-    Yield name and BGR pixels of each picture in a tar; other files in it are passed over.
-
-    raises  ValueError when it is no tar
-    """
-    try:
-        archive = tarfile.open(images)
-    except tarfile.TarError as error:
-        raise ValueError(f'{images} is no tar of pictures; get it again') from error
-    with archive:
+    """Yield name and BGR pixels of each picture in a tar; other files in it are passed over."""
+    with tarfile.open(images) as archive:
         for member in archive:
             stream = archive.extractfile(member)
             if stream is not None:
