@@ -178,7 +178,7 @@ class PosePipeline:
     def _note(self, frame: Frame, lost: tuple[str, ...]) -> Seen:
         """Keep the sightings of a frame: by the time it is lifted the tracks have gone on."""
         camera = frame.camera or Camera.from_fov(*frame.size, ASSUMED_FOV_DEG)
-        tracks = self._tracker.tracks
+        tracks = [track for track in self._tracker.tracks if track.hits]  # no mere candidates
         for track in tracks:
             if track.pose is not None:
                 track.sightings.append(sight(track.pose, camera, frame.stamp_ns))

@@ -46,6 +46,7 @@ class Track:
     born_ns: int
     seen_ns: int
     hits: int = 0
+    hopeful: bool = False  # a candidate that waits for its second look
     apart: int = 0  # of them where nobody else was near
     doubts: int = 0  # detections in a row that did not find it, while it was unsure
     crop: Crop | None = None
@@ -88,6 +89,7 @@ class Track:
         self.pose = seen.pose
         self.box, self.seen_ns = seen.box, self.stamp_ns
         self.hits += 1
+        self.hopeful = False
         if is_sure(seen):
             self.doubts = 0
 

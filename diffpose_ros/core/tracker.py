@@ -7,7 +7,7 @@ expects it most; who gets none is hidden, and is expected farther along. Detecti
 tracks, and give a track that lost its person a place to look again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
@@ -23,6 +23,7 @@ DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track
 MEETING_IOU = 0.1  # tracks that overlap more are watched closely, as are unsure ones:
 WATCH_PERIOD = 3  # by the detector every so many frames
 MIN_JOINTS = 7  # measured joints that keep a skeleton alive
+HOPEFUL_SCORE = 0.42  # mean score of a candidate's joints that makes a second look worth while
 MIN_PIXELS = 16  # nobody is shorter
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
 MIN_LIKENESS = 0.35  # of a skeleton to the one that a track expects
@@ -74,8 +75,9 @@ class Tracker:
         for i, track in enumerate(self.tracks):
             track.doubts = 0 if i in pairs else track.doubts + 1
         for i, j in pairs.items():
-            if self.tracks[i].pose is None or overlap[i, j] < DRIFTED_IOU:
-                self.tracks[i].box = boxes[j]
+            track, drifted = self.tracks[i], overlap[i, j] < DRIFTED_IOU
+            if not track.hopeful and (track.pose is None or drifted):
+                track.box = boxes[j]
         self._start([box for j, box in enumerate(boxes) if j not in pairs.values()], stamp_ns)
 
     def observe(self, poses: Sequence[Pose2D], stamp_ns: int) -> list[str]:
@@ -94,7 +96,10 @@ class Tracker:
                 track.take(people[pairs[i]])
         self._note_who_is_apart()
         taken = {i for j in pairs.values() for i in people[j].finders} - pairs.keys()
-        return self._remove([t for i, t in enumerate(self.tracks) if self._ends(t, i in taken)])
+        again = self._look_closer({i: seen for i, seen in found.items() if i not in taken})
+        return self._remove(
+            [t for i, t in enumerate(self.tracks) if i not in again and self._ends(t, i in taken)]
+        )
 
     def clear(self) -> list[str]:
         """End all tracks; return their ids."""
@@ -110,13 +115,23 @@ class Tracker:
             self._born += 1
             self.tracks.append(Track(f'b{self._born:04d}', box, stamp_ns, stamp_ns))
 
+    def _look_closer(self, found: Mapping[int, Skeleton2D]) -> list[int]:
+        """Move new candidates who may be somebody to where their joints are; return which."""
+        again = []
+        for i, seen in found.items():
+            track = self.tracks[i]
+            if track.hits == 0 and not track.hopeful and seen.score >= HOPEFUL_SCORE:
+                track.box, track.hopeful = seen.box, True
+                again.append(i)
+        return again
+
     def _somebody(self, pose: Pose2D) -> Skeleton2D | None:
         """Return the person that a pose shows, if any."""
         measured = pose.score >= self.config.joint_threshold
         if measured.sum() < MIN_JOINTS:
             return None
         box = Box.around(pose.xy[measured], float(pose.score[measured].mean()))
-        return Skeleton2D(pose, box) if max(box.width, box.height) >= MIN_PIXELS else None
+        return Skeleton2D(pose, box) if longer_side(box) >= MIN_PIXELS else None
 
     def _worth(self, i: int, seen: Skeleton2D) -> float:
         """Return how much speaks for a skeleton being that of track i; 0 = it cannot be."""
@@ -140,8 +155,8 @@ class Tracker:
 
     def _of_a_size(self, boxes: Sequence[Box]) -> NDArray[np.bool_]:
         """Say which boxes (m) could be those of the tracks (n), by their size; (n, m)."""
-        tracks = np.array([track.size for track in self.tracks])[:, None]
-        ratio = np.array([max(box.height, box.width) for box in boxes])[None] / tracks
+        tracks = np.array([track.size or longer_side(track.box) for track in self.tracks])[:, None]
+        ratio = np.array([longer_side(box) for box in boxes])[None] / tracks
         return (ratio < MAX_GROWTH) & (ratio > 1 / MAX_GROWTH)
 
     def _somebody_meets(self) -> bool:
@@ -167,6 +182,11 @@ def meetings(tracks: Sequence[Track]) -> NDArray[np.bool_]:
     shared = overlaps(boxes, boxes)
     np.fill_diagonal(shared, 0)
     return np.asarray((shared > MEETING_IOU).any(axis=1))
+
+
+def longer_side(box: Box) -> float:
+    """Return the longer side of a box in pixels."""
+    return max(box.width, box.height)
 
 
 def overlaps(a: Sequence[Box], b: Sequence[Box]) -> NDArray[np.float64]:

@@ -176,6 +176,13 @@ def test_new_settings_hold_from_the_next_frame_on(pipeline, frames):
     assert all(len(p.pose3d.hypotheses) == 7 for p in result.people if p.pose3d)
 
 
+def test_who_is_not_yet_sure_to_be_somebody_is_nobody(pipeline, frames, monkeypatch):
+    monkeypatch.setattr('diffpose_ros.core.tracker.is_sure', lambda seen: False)
+    results = [pipeline.step(frame) for frame in frames[:3]]
+    assert [r.people for r in results] == [(), (), ()]
+    assert [r.lost for r in results] == [(), (), ()]
+
+
 def test_more_people_than_allowed_are_told(pipeline, frames, monkeypatch):
     found = Box(320, 240, 90, 260), Box(320, 240, 10, 20)
     monkeypatch.setattr(pipeline._detector, 'detect', lambda image: list(found))

@@ -20,6 +20,10 @@ def pose_at(box, score=0.9):
     return Pose2D(xy, np.tile(np.eye(2), (17, 1, 1)), np.full(17, score))
 
 
+def pose_box(box):
+    return Box.around(pose_at(box).xy)
+
+
 def follow(tracker, frame, *boxes, detections=()):
     """Let one frame pass: move on, detect, see the boxes' poses (a missing one = nobody there)."""
     lost = tracker.advance(frame * FRAME_NS)
@@ -72,6 +76,35 @@ def test_an_unseen_track_ends_after_the_timeout_and_its_id_is_told():
     gone = ids(tracker)
     assert follow(tracker, 15, None) == []
     assert follow(tracker, 16, None) == gone
+    assert tracker.tracks == []
+
+
+def test_a_candidate_that_may_be_somebody_gets_a_second_look_where_its_joints_are():
+    tracker = Tracker(CONFIG)
+    beside = replace(LEFT, x_center=LEFT.x_center + 40)
+    tracker.associate([beside], 0)
+    assert tracker.observe([pose_at(LEFT, 0.5)], 0) == []
+    (candidate,) = tracker.tracks
+    assert candidate.hits == 0
+    assert candidate.box.x_center == pytest.approx(pose_box(LEFT).x_center)
+    assert tracker.wants_detection()
+    follow(tracker, 1, LEFT, detections=[beside])  # who does not move it back
+    assert tracker.tracks == [candidate]
+    assert candidate.hits == 1
+
+
+def test_there_is_no_third_look():
+    tracker = Tracker(CONFIG)
+    tracker.associate([LEFT], 0)
+    for stamp_ns in (0, 0):  # not even where a camera does not stamp
+        assert tracker.observe([pose_at(LEFT, 0.5)] * len(tracker.tracks), stamp_ns) == []
+    assert tracker.tracks == []
+
+
+def test_a_candidate_that_is_hardly_anybody_gets_no_second_look():
+    tracker = Tracker(CONFIG)
+    tracker.associate([LEFT], 0)
+    tracker.observe([pose_at(LEFT, 0.35)], 0)
     assert tracker.tracks == []
 
 
