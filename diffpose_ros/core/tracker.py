@@ -23,7 +23,7 @@ DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track
 MEETING_IOU = 0.1  # tracks that overlap more are watched closely, as are unsure ones:
 WATCH_PERIOD = 3  # by the detector every so many frames
 MIN_JOINTS = 7  # measured joints that keep a skeleton alive
-HOPEFUL_SCORE = 0.42  # mean score of a candidate's joints that makes a second look worth while
+HOPEFUL_SCORE = 0.36  # mean score of a candidate's joints that makes a second look worth while
 MIN_PIXELS = 16  # nobody is shorter
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
 MIN_LIKENESS = 0.35  # of a skeleton to the one that a track expects
@@ -46,8 +46,9 @@ class Tracker:
     def wants_detection(self) -> bool:
         """Say whether this frame should be searched for people."""
         self._frames_since_detection += 1
-        scores = [track.pose.score.mean() for track in self.tracks if track.pose is not None]
-        if not scores or len(scores) < len(self.tracks):
+        people = [track for track in self.tracks if track.hits]
+        scores = [track.pose.score.mean() for track in people if track.pose is not None]
+        if not scores or len(scores) < len(people):
             return True
         clear = min(scores) >= SURE_SCORE and not self._somebody_meets()
         period = self.config.detector.period
