@@ -21,6 +21,7 @@ from diffpose_ros.ros.images import CameraSource
 from diffpose_ros.ros.outputs import Outputs
 from diffpose_ros.ros.parameters import Parameters
 from diffpose_ros.ros.services import Services
+from diffpose_ros.ros.spin import spin
 from diffpose_ros.ros.timing import Timing
 from diffpose_ros.ros.worker import Arrival, NewestWorker
 import rclpy
@@ -273,7 +274,7 @@ def main(
     try:
         if node.autostart:
             node.bring_up()
-        executor.spin()
+        spin(executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     ended = node.close()
