@@ -38,6 +38,7 @@ from diffpose_ros.ros.diagnostics import connections
 from diffpose_ros.ros.player import positive
 from diffpose_ros.ros.processes import Child, own_graph
 from diffpose_ros.ros.recorder import Recorder
+from diffpose_ros.ros.spin import noted_signals
 from diffpose_ros.ros.topics import DIAGNOSTICS, MARKERS, SKELETONS, TIMING
 import numpy as np
 from numpy.typing import NDArray
@@ -205,8 +206,11 @@ def watch(
         recorder = Recorder(bag, progress.listen, context=context)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(recorder)
-        for _ in until_done(progress, node, player, stamps):
-            executor.spin_once(timeout_sec=0.1)
+        with noted_signals() as interrupted:
+            for _ in until_done(progress, node, player, stamps):
+                if interrupted():
+                    raise KeyboardInterrupt
+                executor.spin_once(timeout_sec=0.1)
         end_s = time.monotonic() + DRAIN_S
         while time.monotonic() < end_s:
             executor.spin_once(timeout_sec=0.1)

@@ -21,14 +21,15 @@ from diffpose_ros.ros.images import CameraSource
 from diffpose_ros.ros.outputs import Outputs
 from diffpose_ros.ros.parameters import Parameters
 from diffpose_ros.ros.services import Services
-from diffpose_ros.ros.spin import spin
+from diffpose_ros.ros.spin import noted_signals, spin
 from diffpose_ros.ros.timing import Timing
 from diffpose_ros.ros.worker import Arrival, NewestWorker
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
+from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 import torch
@@ -262,7 +263,7 @@ def main(
     args: list[str] | None = None, make_pipeline: MakePipeline = PosePipeline.from_config
 ) -> None:
     """Run the node until it is interrupted."""
-    rclpy.init(args=args)
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = DiffposeNode(make_pipeline)
     except ValueError as error:
@@ -271,13 +272,11 @@ def main(
         sys.exit(1)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    try:
+    with noted_signals() as asked:
         if node.autostart:
             node.bring_up()
-        spin(executor)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    ended = node.close()
+        spin(executor, asked)
+        ended = node.close()
     rclpy.try_shutdown()
     if not ended:
         os._exit(0)  # the worker is inside the networks, and Python cannot end around it

@@ -1,11 +1,11 @@
 """The player: a video file as a camera, images and camera_info in real time or at another rate."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 import json
 import logging
 from pathlib import Path
-import signal
 import sys
 import time
 from typing import Any
@@ -16,6 +16,7 @@ from diffpose_ros.core.files import write_atomically
 from diffpose_ros.offline.calibration import read_camera
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros.convert import rgb_image
+from diffpose_ros.ros.spin import noted_signals
 from diffpose_ros.ros.topics import CAMERA_INFO, DIAGNOSTICS, IMAGE
 import numpy as np
 from numpy.typing import NDArray
@@ -138,26 +139,30 @@ def positive(text: str) -> float:
     return value
 
 
-def wait_for_listeners(player: Player, wanted: int, counts: Sequence[str]) -> None:
+def wait_for_listeners(
+    player: Player, wanted: int, counts: Sequence[str], ended: Callable[[], bool]
+) -> None:
     """Return when enough are listening and have found us: by their word, or as time passed."""
     while player.listeners() < wanted or not player.counted.issuperset(counts):
+        if ended():
+            return
         rclpy.spin_once(player, timeout_sec=0.1)
     if not counts:
         time.sleep(SETTLE_S)
 
 
-def play_file(args: argparse.Namespace) -> None:
-    """Play a video once somebody listens, and note the stamps."""
+def play_file(args: argparse.Namespace, ended: Callable[[], bool]) -> None:
+    """Play a video once somebody listens, and note the stamps, unless ended() comes first."""
     video = VideoReader(args.video)
     camera = None
     if args.camera is not None:
         camera = read_camera(args.camera, video.width, video.height)
     player = Player(camera)
     try:
-        wait_for_listeners(player, args.listeners, args.counts)
+        wait_for_listeners(player, args.listeners, args.counts, ended)
         frames = video if args.seconds is None else loop(video, args.seconds * args.rate)
-        player.play(frames, args.rate)
-        if args.stamps is not None:
+        player.play(takewhile(lambda _: not ended(), frames), args.rate)
+        if args.stamps is not None and not ended():
             write_atomically(args.stamps, json.dumps(player.stamps_ns).encode())
         time.sleep(LINGER_S)
     finally:
@@ -170,18 +175,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser('player', description=__doc__)
     add_arguments(parser)
     args = parser.parse_args(remove_ros_args(arguments)[1:])
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-        play_file(args)
+        with noted_signals() as ended:
+            play_file(args, ended)
+            return 130 if ended() else 0
     except (OSError, ValueError) as error:
         log.error('%s', error)
         return 1
-    except KeyboardInterrupt:
-        return 130
     finally:
         rclpy.try_shutdown()
-    return 0
 
 
 if __name__ == '__main__':

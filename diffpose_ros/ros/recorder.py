@@ -13,17 +13,17 @@ from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.bag import BagWriter
 from diffpose_ros.offline.recording import NODE
 from diffpose_ros.ros import topics
+from diffpose_ros.ros.spin import noted_signals, spin
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
-AWAKE_S = 0.5
 DEPTH = 1000  # messages that may wait: none is lost when the machine is busy
 
 # topic, type, latched
@@ -84,10 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser('recorder', description=__doc__)
     parser.add_argument('--out', type=Path, required=True, help='the .mcap file to write')
     args = parser.parse_args(remove_ros_args(arguments)[1:])
-    rclpy.init(args=arguments)
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        with BagWriter(args.out) as bag:
-            record(bag)
+        with BagWriter(args.out) as bag, noted_signals() as asked:
+            record(bag, asked)
             counts = ', '.join(f'{topic} {count}' for topic, count in bag.counts.items())
         log.info('%s: %s', args.out, counts)
     except OSError as error:
@@ -98,18 +98,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def record(bag: BagWriter) -> None:
-    """Record until somebody stops it, be it while the recorder still subscribes."""
+def record(bag: BagWriter, ended: Callable[[], bool]) -> None:
+    """Record until ended()."""
+    recorder = Recorder(bag)
     executor = SingleThreadedExecutor()
-    try:
-        executor.add_node(Recorder(bag))
-        while rclpy.ok():  # looks up now and then: a signal may come between two waits unnoticed
-            executor.spin_once(timeout_sec=AWAKE_S)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return
-    except rclpy_implementation.RCLError:
-        if rclpy.ok():
-            raise
+    executor.add_node(recorder)
+    spin(executor, ended)
+    executor.shutdown()
+    recorder.destroy_node()
 
 
 if __name__ == '__main__':
