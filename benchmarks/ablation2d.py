@@ -9,7 +9,8 @@ is used; the reverse is not proved. Crops are those of the true joints.
 """
 
 import argparse
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 import json
@@ -18,9 +19,12 @@ import sys
 from unittest.mock import patch
 
 from diffpose_ros.core.checkpoint import load_checkpoint, restore
-from diffpose_ros.core.crop import Crop
-from diffpose_ros.core.people import Box
-from diffpose_ros.core.skeleton import H36M_17, joint_map
+from diffpose_ros.core.clip import append_apart, NANOSECONDS, with_later
+from diffpose_ros.core.config import InferenceConfig
+from diffpose_ros.core.people import Box, Frame
+from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.stage2d import SPACING_S, Stage2D
+from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.clip import LIMB_JOINTS, read_labels
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.evaluate.pck import correct_joints
@@ -37,11 +41,10 @@ from torch import Tensor
 Change = Callable[[PoseNetwork], None]
 ENDS = ('wrist', 'ankle')
 EVERY = 3  # frames of a video between two that are looked at
-RATES_HZ = (30.0, 7.5)  # of a GPU, and of a processor that cannot keep up with the camera
 WINDOWS = {
-    'the frame alone': (0, 0),
-    'and two earlier ones': (2, 0),
-    'and two later ones': (2, 2),
+    'the frame alone': (1, False),
+    'and two earlier ones': (3, False),
+    'and two later ones': (3, True),
 }
 
 
@@ -120,50 +123,38 @@ def on_photographs(data: Path, checkpoint: str) -> dict[str, dict[str, float]]:
     return results
 
 
-def on_video(video: Path, labels: Path, checkpoint: str) -> dict[str, dict[str, float]]:
-    """Return PCK of the limbs by the rate of the frames and by how much of the window is there."""
-    seen, told = estimator(checkpoint), read_labels(labels)
-    frames = [image for _, image in islice(VideoReader(video), len(told.joints_px))]
-    apart = {rate: round(told.fps / rate) for rate in RATES_HZ}
-    margin = max(apart.values())
-    keys = [
-        (t, joints)
-        for t in range(margin * seen.past, len(frames) - margin * seen.future, EVERY)
-        for joints in told.joints_px[t]
-        if np.isfinite(joints).all()
-    ]
-
-    def judge(reach: tuple[int, int], stride: int) -> float:
-        return float(np.mean([is_right(seen, frames, *key, reach, stride) for key in keys]))
-
+def on_video(video: Path, labels: Path, checkpoint: str) -> dict[str, float]:
+    """Return PCK of the limbs by how much of the window is there."""
+    stage, told = Stage2D(estimator(checkpoint)), read_labels(labels)
+    film = islice(VideoReader(video), len(told.joints_px))
+    frames = [Frame(image, round(time_s * NANOSECONDS)) for time_s, image in film]
     return {
-        f'{rate:g} Hz': {name: judge(reach, stride) for name, reach in WINDOWS.items()}
-        for rate, stride in apart.items()
+        name: float(np.mean(list(right_joints(stage, frames, told.joints_px, *window))))
+        for name, window in WINDOWS.items()
     }
 
 
-def is_right(
-    estimator: VideoEstimator,
-    frames: list[np.ndarray],
-    t: int,
-    joints: np.ndarray,
-    reach: tuple[int, int],
-    stride: int,
-) -> np.ndarray:
+def right_joints(
+    stage: Stage2D, frames: list[Frame], truth: np.ndarray, window: int, look_ahead: bool
+) -> Iterator[np.ndarray]:
     """
-    Return which limb joints of the person with true joints (17, 2) in frame t are right.
+    Yield for every person in every n-th frame which limb joints are right.
 
-    reach   earlier and later frames of the window that are there
-    stride  frames of the video from one of the window to the next
+    truth       (frames, people, 17, 2)
+    window      frames that are looked at, the newest and earlier ones
+    look_ahead  at as many later ones, too
     """
-    crop = Crop.around(Box.around(joints), estimator.crop_size)
-    offsets = np.arange(-estimator.past, estimator.future + 1)
-    cuts = np.stack([crop.cut(frames[t + stride * offset]) for offset in offsets])
-    present = torch.from_numpy((offsets >= -reach[0]) & (offsets <= reach[1]))
-    features = estimator.features(cuts, views=2)
-    pose = estimator.estimate(features[None], present[None], steps=1, ensembles=2)
-    found = joint_map(estimator.skeleton, H36M_17) @ crop.to_image(pose.xy[0])
-    return correct_joints(found[None], joints[None], H36M_17)[0, LIMB_JOINTS]
+    settings, kept = InferenceConfig(window=window), deque[Frame](maxlen=stage.frames_needed)
+    film = with_later(frames, stage.later_frames, SPACING_S)
+    for t, (frame, later) in enumerate(film):
+        append_apart(kept, frame, SPACING_S)
+        people = [joints for joints in truth[t] if np.isfinite(joints).all()]
+        if t % EVERY or not people:
+            continue
+        tracks = [Track('', Box.around(joints), 0, 0) for joints in people]
+        poses = stage.estimate(kept, tracks, settings, later if look_ahead else ())
+        found = np.stack([pose.xy for pose in poses])
+        yield from correct_joints(found, np.stack(people), H36M_17)[:, LIMB_JOINTS]
 
 
 def main() -> int:

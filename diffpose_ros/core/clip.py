@@ -1,38 +1,54 @@
 """Windows with holes: which earlier and later frames stand around a key frame."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
-
-T = TypeVar('T')
 
 NANOSECONDS = 1_000_000_000
 
 
+class Stamped(Protocol):
+    """Whatever was taken at a time."""
+
+    @property
+    def stamp_ns(self) -> int:
+        """Time in nanoseconds."""
+
+
+T = TypeVar('T', bound=Stamped)
+
+
 def neighbours(
-    stamps_ns: Sequence[int], key: int, past: int, future: int, max_gap_s: float
+    stamps_ns: Sequence[int],
+    key: int,
+    past: int,
+    future: int,
+    min_gap_s: float,
+    max_gap_s: float,
 ) -> list[int | None]:
     """
-    Return the frames next to the key frame, oldest first; None is a hole.
+    Return the frames around the key frame, oldest first; None is a hole.
 
     stamps_ns  times of the frames at hand, in the order in which they came
     key        position of the key frame
-    max_gap_s  a neighbour farther than this from the one before it is a hole, and so is one
-               from before a jump of the clock
+    min_gap_s  a frame nearer than this to the one before it in the window is passed over
+    max_gap_s  from one that is farther on there are holes, and so from a jump of the clock on
     returns    past + 1 + future positions, the key at position past
     """
     slots: list[int | None] = [None] * (past + 1 + future)
     slots[past] = key
     for direction, count in ((-1, past), (1, future)):
-        for step in range(1, count + 1):
-            i, before = key + direction * step, key + direction * (step - 1)
-            if not 0 <= i < len(stamps_ns):
+        ahead = range(key + 1, len(stamps_ns)) if direction == 1 else range(key - 1, -1, -1)
+        last, taken = key, 0
+        for i in ahead:
+            gap_s = direction * (stamps_ns[i] - stamps_ns[last]) / NANOSECONDS
+            if taken == count or not 0 <= gap_s <= max_gap_s:
                 break
-            if not 0 <= direction * (stamps_ns[i] - stamps_ns[before]) <= max_gap_s * NANOSECONDS:
-                break
-            slots[past + direction * step] = i
+            if gap_s >= min_gap_s:
+                last, taken = i, taken + 1
+                slots[past + direction * taken] = i
     return slots
 
 
@@ -58,12 +74,42 @@ def time_slots(
     return slots
 
 
-def with_later(frames: Iterable[T], count: int) -> Iterator[tuple[T, tuple[T, ...]]]:
-    """Yield each frame with those that follow it: count, fewer at the end."""
+def append_apart(frames: MutableSequence[T], newest: T, spacing_s: float) -> None:
+    """
+    Append the newest frame; the one before it goes if it is too near to the one before that.
+
+    So of a stream of frames there remain the newest and earlier ones that lie spacing_s apart.
+    """
+    if len(frames) > 1 and near(frames[-2], frames[-1], spacing_s):
+        frames.pop()
+    frames.append(newest)
+
+
+def near(before: Stamped, after: Stamped, spacing_s: float) -> bool:
+    """Say whether so little time lies between two, and no jump of the clock."""
+    return 0 <= after.stamp_ns - before.stamp_ns < spacing_s * NANOSECONDS
+
+
+def with_later(
+    frames: Iterable[T], count: int, spacing_s: float
+) -> Iterator[tuple[T, tuple[T, ...]]]:
+    """Yield each frame with later ones: count, fewer at the end, that append_apart will keep."""
     ahead: deque[T] = deque()
+    kept: deque[T] = deque()  # of those that are ahead
+    last: T | None = None
     for frame in frames:
         ahead.append(frame)
-        if len(ahead) > count:
-            yield ahead.popleft(), tuple(ahead)
+        if last is None or not near(last, frame, spacing_s):
+            last = frame
+            kept.append(frame)
+        while ahead and len(kept) >= count + (kept[0] is ahead[0]):
+            yield _next(ahead, kept)
     while ahead:
-        yield ahead.popleft(), tuple(ahead)
+        yield _next(ahead, kept)
+
+
+def _next(ahead: deque[T], kept: deque[T]) -> tuple[T, tuple[T, ...]]:
+    frame = ahead.popleft()
+    if kept and kept[0] is frame:
+        kept.popleft()
+    return frame, tuple(kept)

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG, Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
-from diffpose_ros.core.clip import NANOSECONDS, with_later
+from diffpose_ros.core.clip import append_apart, NANOSECONDS, with_later
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
 from diffpose_ros.core.detector_transformers import TransformersDetector
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.core.stage2d import Stage2D
+from diffpose_ros.core.stage2d import SPACING_S, Stage2D
 from diffpose_ros.core.stage3d import sight, Stage3D
 from diffpose_ros.core.track import MAX_SIGHTINGS, Track
 from diffpose_ros.core.tracker import Tracker
@@ -125,7 +125,7 @@ class PosePipeline:
         """
         reach_ns = self._stage3d.lookahead_s * NANOSECONDS
         waiting: deque[Seen] = deque()
-        for frame, later in with_later(frames, self._stage2d.later_frames):
+        for frame, later in with_later(frames, self._stage2d.later_frames, SPACING_S):
             seen = self._see(frame, later, stage)
             while waiting and (
                 not 0 <= frame.stamp_ns - waiting[0].frame.stamp_ns <= reach_ns
@@ -199,7 +199,7 @@ class PosePipeline:
             if not (0 <= gap_s <= MAX_PAUSE_S and before.size == frame.size):
                 lost += self.reset()
             self._gap_s = gap_s
-        self._frames.append(frame)
+        append_apart(self._frames, frame, SPACING_S)
         return lost + self._tracker.advance(frame.stamp_ns) + self._tracker.limit()
 
     def _find(self, frame: Frame) -> Sequence[Box] | None:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 UNKNOWN = 0.01  # a joint with a lower score is no estimate at all
+SPACING_S = 0.12  # between the frames of a window: nearer ones hardly differ
+MIN_GAP_S = 0.06  # from the key frame, which comes at any time, to the nearest of them
 MAX_GAP_S = 0.35  # frames farther apart tell little about each other
 
 
@@ -31,13 +33,13 @@ class Stage2D:
 
     @property
     def frames_needed(self) -> int:
-        """Frames that a window can reach back to, the key frame included."""
-        return self._estimator.past + 1
+        """The newest frame and those SPACING_S apart that a window can reach back to."""
+        return self._estimator.past + 2  # the nearest of them may be too near
 
     @property
     def later_frames(self) -> int:
-        """Frames after the key frame that a window has room for."""
-        return self._estimator.future
+        """Frames SPACING_S apart after the key frame that a window can reach."""
+        return self._estimator.future + 1
 
     def estimate(
         self,
@@ -59,12 +61,16 @@ class Stage2D:
             len(frames) - 1,
             self._estimator.past,
             self._estimator.future,
+            MIN_GAP_S,
             MAX_GAP_S,
         )
-        near = range(len(frames) - settings.window, len(frames) + settings.window - 1)
-        window = [None if i is None or i not in near else known[i] for i in slots]
+        window = [
+            None if i is None or abs(slot - self._estimator.past) >= settings.window else known[i]
+            for slot, i in enumerate(slots)
+        ]
         crops = [self._aim(track) for track in tracks]
         self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
+        forget_others(tracks, known)
         features, present = self._stack(window, tracks)
         batch = self._run(features, present, settings)
         return [
@@ -97,7 +103,6 @@ class Stage2D:
         self, window: list[Frame | None], tracks: Sequence[Track], crops: list[Crop], views: int
     ) -> None:
         frames = [frame for frame in window if frame is not None]
-        present = {id(frame) for frame in frames}
         missing = [
             (track, crop, frame)
             for track, crop in zip(tracks, crops, strict=True)
@@ -110,8 +115,6 @@ class Stage2D:
                 missing, self._estimator.features(cuts, views), strict=True
             ):
                 track.features[id(frame)] = feature
-        for track in tracks:
-            track.features = {i: f for i, f in track.features.items() if i in present}
 
     @staticmethod
     def _stack(window: list[Frame | None], tracks: Sequence[Track]) -> tuple[Tensor, Tensor]:
@@ -136,3 +139,10 @@ class Stage2D:
         told = (weights.sum(axis=1) > 0) & (least >= UNKNOWN)
         means = np.where(told[:, None], weights @ crop.to_image(xy), np.nan)
         return Pose2D(means, covariances, np.where(told, least, 0.0))
+
+
+def forget_others(tracks: Sequence[Track], frames: Sequence[Frame]) -> None:
+    """Keep the features of these frames alone."""
+    kept = {id(frame) for frame in frames}
+    for track in tracks:
+        track.features = {i: f for i, f in track.features.items() if i in kept}

@@ -56,7 +56,7 @@ class Track:
     score: float = 0.0  # usual mean score of its joints
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # pixels / s
     stamp_ns: int = 0  # of the newest frame
-    # (V, C, h, w) of the crop by id() of the frame, for the frames of the last window
+    # (V, C, h, w) of the crop by id() of the frame, for the frames that windows may hold
     features: dict[int, Tensor] = field(default_factory=dict)
     sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=MAX_SIGHTINGS))
 

@@ -1,4 +1,7 @@
-from diffpose_ros.core.clip import neighbours, time_slots
+from collections import deque
+from types import SimpleNamespace
+
+from diffpose_ros.core.clip import append_apart, neighbours, time_slots, with_later
 import numpy as np
 import pytest
 
@@ -10,23 +13,62 @@ def at(*milliseconds):
 
 
 def test_neighbours_of_the_newest_frame_leave_holes_in_the_future():
-    assert neighbours(at(0, 33, 66, 100), 3, 2, 2, 0.2) == [1, 2, 3, None, None]
+    assert neighbours(at(0, 33, 66, 100), 3, 2, 2, 0, 0.2) == [1, 2, 3, None, None]
 
 
 def test_the_first_frame_of_a_track_stands_alone():
-    assert neighbours(at(0), 0, 2, 2, 0.2) == [None, None, 0, None, None]
+    assert neighbours(at(0), 0, 2, 2, 0, 0.2) == [None, None, 0, None, None]
 
 
 def test_nothing_is_taken_from_beyond_a_long_gap():
-    assert neighbours(at(0, 500, 533), 2, 2, 0, 0.2) == [None, 1, 2]
+    assert neighbours(at(0, 500, 533), 2, 2, 0, 0, 0.2) == [None, 1, 2]
 
 
 def test_offline_windows_reach_into_the_future_too():
-    assert neighbours(at(0, 33, 66, 100, 133), 2, 2, 2, 0.2) == [0, 1, 2, 3, 4]
+    assert neighbours(at(0, 33, 66, 100, 133), 2, 2, 2, 0, 0.2) == [0, 1, 2, 3, 4]
 
 
 def test_nothing_is_taken_from_behind_a_jump_of_the_clock():
-    assert neighbours(at(0, 33, 66, 10, 43), 2, 2, 2, 0.2) == [0, 1, 2, None, None]
+    assert neighbours(at(0, 33, 66, 10, 43), 2, 2, 2, 0, 0.2) == [0, 1, 2, None, None]
+
+
+def test_frames_that_are_too_near_are_passed_over():
+    assert neighbours(at(0, 20, 40, 60, 80, 100, 120), 4, 2, 1, 0.03, 0.2) == [0, 2, 4, 6]
+
+
+def images(*milliseconds):
+    return [SimpleNamespace(stamp_ns=stamp) for stamp in at(*milliseconds)]
+
+
+@pytest.mark.parametrize('period_ms', [8, 33, 60, 67, 133, 500])
+def test_of_a_stream_the_newest_frame_is_kept_and_earlier_ones_that_lie_apart(period_ms):
+    kept, stream = deque(maxlen=4), images(*range(0, 5000, period_ms))
+    for frame in stream:
+        append_apart(kept, frame, 0.12)
+        assert kept[-1] is frame
+    gaps_s = np.diff([frame.stamp_ns for frame in kept]) / 1e9
+    assert len(kept) == 4
+    assert (gaps_s[:-1] >= 0.12).all()
+    assert (gaps_s < 0.12 + period_ms / 1e3).all()
+
+
+def test_a_jump_of_the_clock_parts_frames():
+    kept = []
+    for frame in images(0, 500, 20, 40, 60):
+        append_apart(kept, frame, 0.12)
+    assert [frame.stamp_ns / MS for frame in kept] == [0, 500, 20, 60]
+
+
+@pytest.mark.parametrize('period_ms', [8, 33, 67, 133])
+def test_later_frames_are_those_that_will_be_kept(period_ms):
+    stream, kept = images(*range(0, 2000, period_ms)), []
+    for frame in stream:
+        append_apart(kept, frame, 0.12)
+    told = list(with_later(iter(stream), 2, 0.12))
+    assert [frame for frame, _ in told] == stream
+    for frame, later in told:
+        following = [k for k in kept[:-1] if k.stamp_ns > frame.stamp_ns]
+        assert [*later] == following[:2] or frame.stamp_ns > 1700 * MS
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_recorded_frame_is_seen_with_later_ones_as_far_as_the_windows_reach(pi
     short = list(pipeline.follow(frames[:20]))
     pipeline.reset()
     longer = list(pipeline.follow(frames[:26]))
-    reach = 6 + 2  # images in 0.45 s at 15 Hz, and those that the last of them is seen with
+    reach = 6 + 4  # images in 0.45 s at 15 Hz, and those that the last of them is seen with
     assert poses(short[: 20 - reach])
     for a, b in zip(poses(short[: 20 - reach]), poses(longer[: 20 - reach]), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -1,11 +1,13 @@
 """Sticky crops and reused features, with a small untrained network."""
 
+from collections import deque
 from dataclasses import replace
 
+from diffpose_ros.core.clip import append_apart
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.people import Box, Frame
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.core.stage2d import Stage2D
+from diffpose_ros.core.stage2d import SPACING_S, Stage2D
 from diffpose_ros.core.track import Track
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import VideoEstimator
@@ -36,9 +38,9 @@ def estimator(small_config):
     return CountingEstimator(network, Calibration.plain(15), torch.device('cpu'))
 
 
-def film(count):
+def film(count, fps=1 / 0.13):
     images = np.random.default_rng(0).integers(0, 255, (count, 120, 160, 3), np.uint8)
-    return [Frame(image, i * 40_000_000) for i, image in enumerate(images)]
+    return [Frame(image, round(1e9 * i / fps)) for i, image in enumerate(images)]
 
 
 def tracks(boxes=BOXES):
@@ -59,19 +61,30 @@ def test_reused_features_give_what_recomputing_the_whole_window_gives(estimator)
     assert_same(reused, stage.estimate(frames[2:], tracks(), ONCE))
 
 
-def test_frames_of_equal_stamps_are_different_frames(estimator):
+def test_frames_of_equal_stamps_are_different_frames_that_tell_nothing_of_each_other(estimator):
     stage, people = Stage2D(estimator), tracks()
     frames = [replace(frame, stamp_ns=0) for frame in film(3)]
     for n in range(1, 4):
         reused = stage.estimate(frames[:n], people, ONCE)
-    assert_same(reused, stage.estimate(film(3), tracks(), ONCE))
+    assert_same(reused, stage.estimate(film(3)[2:], tracks(), ONCE))
 
 
-def test_a_frame_costs_one_backbone_pass_per_person(estimator):
-    stage, people, frames = Stage2D(estimator), tracks(), film(5)
-    for n in range(1, 6):
-        stage.estimate(frames[:n][-3:], people, ONCE)
-    assert estimator.crops == 5 * len(BOXES)
+@pytest.mark.parametrize('fps', [7.5, 15, 30, 60])
+def test_a_frame_costs_one_backbone_pass_per_person_at_any_rate(estimator, fps):
+    stage, people = Stage2D(estimator), tracks()
+    kept = deque(maxlen=stage.frames_needed)
+    for frame in film(20, fps):
+        append_apart(kept, frame, SPACING_S)
+        stage.estimate(kept, people, ONCE)
+    assert estimator.crops == 20 * len(BOXES)
+
+
+def test_what_a_fast_camera_shows_in_between_changes_nothing(estimator):
+    stage, frames = Stage2D(estimator), film(13, 30)  # 12, and 4 and 8 images earlier
+    assert_same(
+        stage.estimate(frames[4::4], tracks(), ONCE),
+        stage.estimate([*frames[4::4][:2], frames[11], frames[12]], tracks(), ONCE),
+    )
 
 
 def test_sets_of_noise_can_become_more_at_any_frame(estimator):
@@ -118,8 +131,8 @@ def test_people_do_not_influence_each_other(estimator):
 def test_old_features_are_forgotten(estimator):
     stage, people, frames = Stage2D(estimator), tracks(), film(9)
     for n in range(1, 10):
-        stage.estimate(frames[:n][-3:], people, ONCE)
-    assert all(len(track.features) == stage.frames_needed for track in people)
+        stage.estimate(frames[:n][-4:], people, ONCE)
+    assert all(len(track.features) == 4 for track in people)
 
 
 def test_derived_joints_are_no_surer_than_what_they_are_made_of(estimator):
