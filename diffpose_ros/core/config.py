@@ -120,7 +120,7 @@ class InferenceConfig(Checked):
 class PipelineConfig(Checked):
     """All settings of the main path; each field is one ROS parameter of the same name."""
 
-    device: str = setting('auto', 'auto, cpu, cuda or cuda:N; auto takes a GPU if there is one')
+    device: str = setting('auto', 'auto, cpu, cuda or cuda:N; auto takes a GPU if one works')
     pose2d_model: str = setting('', 'checkpoint of the video estimator; empty = the packaged one')
     lifter_model: str = setting('', 'checkpoint of the lifter; empty = the packaged one')
     max_people: int = setting(10, 'people tracked at once', low=1, high=50, dynamic=True)

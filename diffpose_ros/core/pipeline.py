@@ -19,6 +19,7 @@ from diffpose_ros.core.clip import append_apart, NANOSECONDS, with_later
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
 from diffpose_ros.core.detector_transformers import TransformersDetector
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import SPACING_S, Stage2D
@@ -81,6 +82,9 @@ class PosePipeline:
         self._detector = detector
         self._stage2d = stage2d
         self._stage3d = stage3d
+        self._fell_back = (
+            config.device == 'auto' and device.type == 'cpu' and torch.cuda.is_available()
+        )
         self._tracker = Tracker(config)
         self._frames: deque[Frame] = deque(maxlen=stage2d.frames_needed)
         self._gap_s = 0.0  # between the newest frame and the one before
@@ -249,6 +253,7 @@ class PosePipeline:
     def _info(self, frame: Frame) -> InferenceInfo:
         inference = self.config.inference
         degraded = {
+            'CPU_FALLBACK': self._fell_back,
             'NO_CAMERA_INFO': frame.camera is None,
             'LOW_RATE': self._gap_s > self._stage3d.lookback_s,
             'PEOPLE_CUT': self._tracker.crowded,
@@ -278,16 +283,3 @@ def load_detector(config: DetectorConfig, device: torch.device) -> Detector | No
             )
         return TransformersDetector.load(config.model, device)
     return None
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device of that name; auto takes a GPU if there is one."""
-    if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f'device = {name!r}; set it to auto, cpu or cuda:N') from error
-    if device.type == 'cuda' and not torch.cuda.is_available():
-        raise ValueError(f'device = {name!r}, but torch sees no GPU; set it to auto or cpu')
-    return device

@@ -8,13 +8,14 @@ from itertools import islice
 import cv2
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig, TrackConfig
 from diffpose_ros.core.people import Box, Frame, ScaleSource
-from diffpose_ros.core.pipeline import pick_device, PosePipeline
+from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.evaluate.clip import measure, read_labels
 from diffpose_ros.offline.calibration import read_camera
 from diffpose_ros.offline.video import VideoReader
 import numpy as np
 import pytest
+import torch
 
 CONFIG = PipelineConfig(device='cpu')
 
@@ -220,9 +221,14 @@ def test_the_stages_are_told_in_the_order_of_the_path(pipeline, frames):
     assert names == ['detect', 'pose2d', 'lift3d']
 
 
-@pytest.mark.parametrize(
-    ('name', 'text'), [('gpu', 'set it to auto, cpu or cuda'), ('cuda:9', 'torch sees no GPU')]
-)
-def test_an_unusable_device_is_refused_with_the_remedy(name, text):
-    with pytest.raises(ValueError, match=text):
-        pick_device(name)
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this GPU works')
+def test_a_gpu_that_does_not_work_is_replaced_by_the_processor_and_the_result_says_so(
+    frames, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    result = PosePipeline.from_config(PipelineConfig()).step(frames[0])
+    assert 'CPU_FALLBACK' in result.info.degraded
+
+
+def test_on_the_processor_by_choice_nothing_is_degraded(pipeline, frames):
+    assert 'CPU_FALLBACK' not in pipeline.step(frames[0]).info.degraded

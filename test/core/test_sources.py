@@ -9,7 +9,9 @@ from diffpose_ros.core.pipeline import load_detector, PosePipeline
 from diffpose_ros.core.skeleton import H36M_17
 import numpy as np
 import pytest
+import torch
 
+CPU = torch.device('cpu')
 J = len(H36M_17.joints)
 HEIGHT, WIDTH = 120, 160
 EMBEDDED, TOPIC = Box(40, 60, 30, 80, 0.9), Box(110, 60, 30, 80, 0.8)
@@ -53,7 +55,7 @@ class Scene:
     def __init__(self, source):
         self.detector, self.stage3d = Detector(), Stage3D()
         config = PipelineConfig(detector=DetectorConfig(source=source))
-        self.pipeline = PosePipeline(config, self.detector, Stage2D(), self.stage3d, 'test', 'cpu')
+        self.pipeline = PosePipeline(config, self.detector, Stage2D(), self.stage3d, 'test', CPU)
         self._frame = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 0)
 
     def see(self, n=0, **more):
@@ -120,11 +122,11 @@ def test_depth_of_another_size_is_refused():
 @pytest.mark.parametrize('source', ['topic', 'full_frame'])
 def test_no_detector_is_loaded_where_people_come_from_elsewhere(source):
     config = DetectorConfig(source=source, model='/no/such.safetensors')
-    assert load_detector(config, 'cpu') is None
+    assert load_detector(config, CPU) is None
 
 
 def test_a_pipeline_without_a_detector_warms_up_the_other_networks():
     ran = []
     stage = SimpleNamespace(frames_needed=1, warm_up=ran.append)
-    PosePipeline(PipelineConfig(), None, stage, stage, 'test', 'cpu').warm_up()
+    PosePipeline(PipelineConfig(), None, stage, stage, 'test', CPU).warm_up()
     assert len(ran) == 2
