@@ -4,6 +4,8 @@ The lifter on captures with cameras of their own: windows as the pipeline would 
 F frames of a capture, T slots, J joints of H36M_17
 """
 
+from collections.abc import Iterator
+
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.lifting import TestWindows
 from diffpose_ros.lift3d.lifter import PoseLifter, Window
@@ -15,18 +17,26 @@ import torch
 
 Floats = NDArray[np.float64]
 
+AT_ONCE = 1024  # windows; those of 243 frames take a quarter of a GB
 (HIP,) = H36M_17.index('hip')
 
 
 def capture_windows(
     capture: Capture, lifter: PoseLifter, error_px: float, *, centred: bool, every: int
-) -> TestWindows:
+) -> Iterator[TestWindows]:
     """
-    Return a window for every n-th frame that counts; neighbours are the nearest frames in time.
+    Yield windows of every n-th frame that counts; neighbours are the nearest frames in time.
 
     error_px  deviation of the 2D input that the lifter is told
     """
-    key = np.flatnonzero(capture.counted)[::every]
+    keys = np.flatnonzero(capture.counted)[::every]
+    for start in range(0, len(keys), AT_ONCE):
+        yield _windows(capture, keys[start : start + AT_ONCE], lifter, error_px, centred)
+
+
+def _windows(
+    capture: Capture, key: NDArray[np.int_], lifter: PoseLifter, error_px: float, centred: bool
+) -> TestWindows:
     slots = np.arange(-lifter.past, lifter.future + 1)
     frame = key[:, None] + np.round(slots * lifter.period_s * capture.fps).astype(int)
     present = (frame >= 0) & (frame < len(capture.pixels)) & (centred | (slots <= 0))

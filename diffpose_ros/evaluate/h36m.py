@@ -41,8 +41,11 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
     lifter, model_id = load_lifter(args)
     parts = (
-        capture_windows(capture, lifter, args.error_px, centred=args.centred, every=args.every)
+        windows
         for capture in read_h36m(args.poses, args.detections, args.cameras)
+        for windows in capture_windows(
+            capture, lifter, args.error_px, centred=args.centred, every=args.every
+        )
     )
     more = {'detections': args.detections.name, 'error_px': args.error_px, 'model': model_id}
     report(args, lifter, parts, by_action, more)

@@ -48,8 +48,11 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
     lifter, model_id = load_lifter(args)
     parts = (
-        capture_windows(capture, lifter, 0.0, centred=args.centred, every=args.every)
+        windows
         for capture in read_3dhp(args.data, args.cameras)
+        for windows in capture_windows(
+            capture, lifter, 0.0, centred=args.centred, every=args.every
+        )
     )
     report(args, lifter, parts, by_sequence, {'model': model_id})
     return 0

@@ -52,7 +52,8 @@ def poses():
 
 def windows(film, **options):
     options = {'centred': False, 'every': 1, **options}
-    return capture_windows(film, Standing(), 2.0, **options)
+    (made,) = capture_windows(film, Standing(), 2.0, **options)
+    return made
 
 
 def test_rays_of_the_key_frame_and_the_true_pose_belong_together():
@@ -63,6 +64,18 @@ def test_rays_of_the_key_frame_and_the_true_pose_belong_together():
         root = distance * np.array([u, v, 1]) / np.linalg.norm([u, v, 1])
         points = truth + root
         np.testing.assert_allclose(points[:, :2] / points[:, 2:], rays, atol=1e-5)
+
+
+def test_long_captures_are_taken_in_parts_that_fit_in_memory(monkeypatch):
+    whole = windows(capture())
+    monkeypatch.setattr('diffpose_ros.evaluate.captures.AT_ONCE', 3)
+    parts = list(capture_windows(capture(), Standing(), 2.0, centred=False, every=1))
+    assert len(parts) > 1
+    np.testing.assert_array_equal(np.concatenate([p.truth for p in parts]), whole.truth)
+    for column, alone in zip(
+        zip(*(p.inputs for p in parts), strict=True), whole.inputs, strict=True
+    ):
+        np.testing.assert_array_equal(np.concatenate(column), alone)
 
 
 def test_the_virtual_camera_looks_at_the_person():
