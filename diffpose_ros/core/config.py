@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+PRECISIONS = ('auto', 'float32', 'bfloat16')
+
 
 def setting(
     default: Any,
@@ -121,6 +123,12 @@ class PipelineConfig(Checked):
     """All settings of the main path; each field is one ROS parameter of the same name."""
 
     device: str = setting('auto', 'auto, cpu, cuda or cuda:N; auto takes a GPU if one works')
+    precision: str = setting(
+        'auto',
+        'numbers of the detector and of the 2D model; auto = bfloat16 where the device is made '
+        'for it (NVIDIA Ampere and newer, Intel AMX)',
+        choices=PRECISIONS,
+    )
     pose2d_model: str = setting('', 'checkpoint of the video estimator; empty = the packaged one')
     lifter_model: str = setting('', 'checkpoint of the lifter; empty = the packaged one')
     max_people: int = setting(10, 'people tracked at once', low=1, high=50, dynamic=True)

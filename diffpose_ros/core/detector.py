@@ -38,6 +38,7 @@ class PersonDetector:
 
     views         network pixels of the picture's longer side, one number a view
     lowest_score  candidates below are not returned; the caller sets its own threshold above
+    precision     numbers that the network computes in
     """
 
     def __init__(
@@ -46,20 +47,26 @@ class PersonDetector:
         device: torch.device,
         views: Sequence[int] = (288, 144),
         lowest_score: float = 0.1,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         network.eval().fold()
-        self._network = network.to(device)
-        self._device = device
+        self._network = network.to(device, precision)
+        self._device, self._precision = device, precision
         self._views = tuple(views)
         self._lowest_score = lowest_score
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, device: torch.device) -> 'PersonDetector':
+    def from_checkpoint(
+        cls,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        precision: torch.dtype = torch.float32,
+    ) -> 'PersonDetector':
         """Build the network that the checkpoint describes and load its weights."""
         with building(checkpoint):
             network = DetectorNetwork(**checkpoint.config)
             restore(network, checkpoint)
-            return cls(network, device)
+            return cls(network, device, precision=precision)
 
     def warm_up(self) -> None:
         """Run the network on an empty picture; raise ValueError if that goes wrong."""
@@ -84,7 +91,8 @@ class PersonDetector:
     def _candidates(self, image: NDArray[np.uint8], longer_side: int) -> tuple[Floats, Floats]:
         """Return scores (n,) and corners (n, 4) in pixels of the image, seen in one view."""
         shown = shrink(image, longer_side)
-        logits, corners = self._network(as_input(shown, self._device))
+        pictures = as_input(shown, self._device).to(self._precision)
+        logits, corners = (x.float() for x in self._network(pictures))
         scores, boxes = peaks(logits[0].sigmoid(), corners[0], self._lowest_score)
         check_finite('the detector', logits.cpu().numpy(), boxes)  # a score of NaN is no candidate
         height, width = shown.shape[:2]

@@ -1,4 +1,4 @@
-"""Where the networks run."""
+"""Where the networks run, and in which numbers."""
 
 import torch
 
@@ -22,3 +22,19 @@ def gpu_works() -> bool:
         return torch.cuda.is_available() and bool(torch.ones(1, device='cuda') + 1)
     except (RuntimeError, AssertionError):  # no kernels for it, its driver too old, no CUDA
         return False
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the numbers of that name; auto takes bfloat16 where the device is made for it."""
+    if name == 'auto':
+        return torch.bfloat16 if is_fast_at_bfloat16(device) else torch.float32
+    return {'float32': torch.float32, 'bfloat16': torch.bfloat16}[name]
+
+
+def is_fast_at_bfloat16(device: torch.device) -> bool:
+    """Say whether the device multiplies matrices of bfloat16 by itself."""
+    if device.type == 'cuda':
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # Processors with AVX-512 alone are slower at it than at float32. Older torch does not tell.
+    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, 'get_capabilities') else {}
+    return bool(known.get('amx_bf16', False))

@@ -19,7 +19,7 @@ from diffpose_ros.core.clip import append_apart, NANOSECONDS, with_later
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.detector import PersonDetector
 from diffpose_ros.core.detector_transformers import TransformersDetector
-from diffpose_ros.core.device import pick_device
+from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import SPACING_S, Stage2D
@@ -93,14 +93,15 @@ class PosePipeline:
     def from_config(cls, config: PipelineConfig) -> 'PosePipeline':
         """Load the networks; raise FileNotFoundError or ValueError saying what is wrong."""
         device = pick_device(config.device)
+        precision = pick_precision(config.precision, device)
         seed = config.inference.seed
-        detector = load_detector(config.detector, device)
+        detector = load_detector(config.detector, device, precision)
         pose2d = load_checkpoint(config.pose2d_model or POSE2D, 'pose2d')
         lift3d = load_checkpoint(config.lifter_model or LIFTER, *LIFTERS)
         return cls(
             config,
             detector,
-            Stage2D(VideoEstimator.from_checkpoint(pose2d, device, seed=seed)),
+            Stage2D(VideoEstimator.from_checkpoint(pose2d, device, precision, seed)),
             Stage3D(lifter_of(lift3d, device, seed=seed)),
             f'{pose2d.model_id}+{lift3d.model_id}',
             device,
@@ -270,11 +271,13 @@ class PosePipeline:
         )
 
 
-def load_detector(config: DetectorConfig, device: torch.device) -> Detector | None:
+def load_detector(
+    config: DetectorConfig, device: torch.device, precision: torch.dtype = torch.float32
+) -> Detector | None:
     """Return the detector that the source asks for; None where people come from elsewhere."""
     if config.source == 'embedded':
         checkpoint = load_checkpoint(config.model or DETECTOR, 'detector')
-        return PersonDetector.from_checkpoint(checkpoint, device)
+        return PersonDetector.from_checkpoint(checkpoint, device, precision)
     if config.source == 'transformers':
         if not config.model:
             raise ValueError(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.config import PRECISIONS
+from diffpose_ros.core.device import pick_precision
 from diffpose_ros.evaluate import compare
 from diffpose_ros.evaluate.cost import cost, peak_gflops, ratio
 from diffpose_ros.video2d.estimator import VideoEstimator
@@ -48,13 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--steps', type=int, nargs='+', default=[1, 4])
     parser.add_argument('--ensembles', type=int, nargs='+', default=[1, 2, 4])
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument(
+        '--precision', choices=PRECISIONS, default='float32', help='the peak is that of float32'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure all combinations."""
     torch.set_num_threads(args.threads)
     checkpoint = load_checkpoint(args.checkpoint, 'pose2d')
-    estimator = VideoEstimator.from_checkpoint(checkpoint, torch.device('cpu'))
+    device = torch.device('cpu')
+    precision = pick_precision(args.precision, device)
+    estimator = VideoEstimator.from_checkpoint(checkpoint, device, precision)
     peak, rows = peak_gflops(), []
     for B in args.people:
         backbone = backbone_work(estimator, B)

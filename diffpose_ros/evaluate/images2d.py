@@ -8,8 +8,9 @@ from pathlib import Path
 import time
 
 from diffpose_ros.core.checkpoint import load_checkpoint
-from diffpose_ros.core.config import InferenceConfig
+from diffpose_ros.core.config import InferenceConfig, PRECISIONS
 from diffpose_ros.core.crop import Crop
+from diffpose_ros.core.device import pick_precision
 from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
@@ -116,6 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
     parser.add_argument('--steps', type=int, default=DEFAULT.steps, help='denoising steps')
     parser.add_argument('--ensembles', type=int, default=DEFAULT.ensembles, help='noise sets')
+    parser.add_argument('--precision', choices=PRECISIONS, default='auto', help='as of the node')
     parser.add_argument(
         '--fold', choices=FOLD_NUMBERS, help='only the people whose file number falls into it'
     )
@@ -133,9 +135,9 @@ def run(args: argparse.Namespace) -> int:
             f'{args.labels} labels nobody to measure; give people with {" and ".join(pck.TORSO)}'
             + (f' and file numbers of fold {args.fold}' if args.fold else '')
         )
-    estimator = VideoEstimator.from_checkpoint(
-        load_checkpoint(args.checkpoint, 'pose2d'), torch.device('cpu')
-    )
+    device, checkpoint = torch.device('cpu'), load_checkpoint(args.checkpoint, 'pose2d')
+    precision = pick_precision(args.precision, device)
+    estimator = VideoEstimator.from_checkpoint(checkpoint, device, precision)
     answer = partial(estimate_single, estimator, steps=effort.steps, ensembles=effort.ensembles)
     predictions = predict(answer, estimator.crop_size, people, quiet=False)
     result = measure(people, predictions) | {

@@ -44,7 +44,7 @@ class StepScale(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return xbar, same shape as x_t (B, J, h, w); t (B,) int."""
-        change = self.mlp(step_embedding(t, self.EMBEDDING))[:, :, None, None]
+        change = self.mlp(step_embedding(t, self.EMBEDDING).to(x_t))[:, :, None, None]
         scale, shift = change.chunk(2, dim=1)
         return x_t * (1 + scale) + shift
 
@@ -89,7 +89,7 @@ class PoseDecoder(nn.Module):
 
     def masks(self, x_t: Tensor, t: Tensor) -> Scales:
         """Return the masks A^1 to A^3, (B, 1, h, w) to (B, 1, 4h, 4w): all that x_t tells."""
-        x_3 = self.step_scale(x_t, t)
+        x_3 = self.step_scale(x_t.to(self.head.weight.dtype), t)
         x_2 = self.down_2(x_3)
         x_1 = self.down_1(x_2)
         return self.scale_1.find(x_1), self.scale_2.find(x_2), self.scale_3.find(x_3)

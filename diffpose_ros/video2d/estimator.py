@@ -10,7 +10,7 @@ from diffpose_ros.diffusion.schedule import sample
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.decoder import take_turns
 from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE, project
-from diffpose_ros.video2d.layers import fold_batch_norms, to_channels_last
+from diffpose_ros.video2d.layers import fold_batch_norms, in_precision, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
 from diffpose_ros.video2d.views import VIEWS
 import numpy as np
@@ -51,12 +51,13 @@ class VideoEstimator:
         network: PoseNetwork,
         calibration: Calibration,
         device: torch.device,
+        precision: torch.dtype = torch.float32,
         seed: int = 0,
     ) -> None:
         config = network.config
         network = copy.deepcopy(network).eval().requires_grad_(False)
         fold_batch_norms(network)
-        self._network = to_channels_last(network).to(device)
+        self._network = in_precision(to_channels_last(network), precision).to(device)
         self._calibration = calibration
         self._device = device
         self.crop_size = config.crop_size
@@ -71,7 +72,11 @@ class VideoEstimator:
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: Checkpoint, device: torch.device, seed: int = 0
+        cls,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        precision: torch.dtype = torch.float32,
+        seed: int = 0,
     ) -> 'VideoEstimator':
         """Return the estimator that a checkpoint of kind pose2d describes."""
         with building(checkpoint):
@@ -79,7 +84,7 @@ class VideoEstimator:
             network = PoseNetwork(config)
             restore(network, checkpoint)
             calibration = Calibration.from_dict(checkpoint.extras['calibration'], config.joints)
-            return cls(network, calibration, device, seed)
+            return cls(network, calibration, device, precision, seed)
 
     @staticmethod
     def views(ensembles: int) -> int:
@@ -136,7 +141,7 @@ class VideoEstimator:
 
         def answer(x_t: Tensor, t: int) -> Tensor:
             masks = first if t == self._first_step else self._masks(x_t, t)
-            return network.decoder.answer(masks, scales).clamp(0, 1)
+            return network.decoder.answer(masks, scales).float().clamp(0, 1)
 
         def denoise(x_t: Tensor, t: int) -> Tensor:
             return network.to_signal(project(answer(x_t, t)))

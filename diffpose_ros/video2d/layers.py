@@ -132,3 +132,10 @@ def to_channels_last(network: Network) -> Network:
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network
+
+
+def in_precision(network: Network, precision: torch.dtype) -> Network:
+    """Turn the weights of a network, but no constants, into other numbers; return the network."""
+    for parameter in network.parameters():
+        parameter.data = parameter.data.to(precision)
+    return network

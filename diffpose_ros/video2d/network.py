@@ -102,9 +102,14 @@ class PoseNetwork(nn.Module):
         self.register_buffer('mean', 255 * torch.tensor(IMAGE_MEAN).view(3, 1, 1), False)
         self.register_buffer('std', 255 * torch.tensor(IMAGE_STD).view(3, 1, 1), False)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Numbers of the weights."""
+        return self.strl.time.dtype
+
     def features(self, pictures: Tensor) -> Tensor:
         """Return features (N, C, h/16, w/16) of pictures (N, 3, h, w), 0 to 255."""
-        return self.backbone((pictures - self.mean) / self.std)
+        return self.backbone(((pictures - self.mean) / self.std).to(self.dtype))
 
     def to_signal(self, heat: Tensor) -> Tensor:
         """Turn heatmaps from 0 to 1 into the values that are diffused."""

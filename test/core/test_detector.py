@@ -147,3 +147,12 @@ def test_the_clip_picture_padded_to_a_square_gives_the_same_person(packaged, sha
     square = np.pad(image, ((0, 0), (0, height - width), (0, 0)), constant_values=128)
     one, other = packaged.detect(image)[0], packaged.detect(square)[0]
     assert overlaps(one.corners, other.corners[None])[0][0] > 0.8
+
+
+def test_half_as_long_numbers_find_the_same_person(packaged, shared_data):
+    _, image = next(iter(VideoReader(shared_data / 'clips' / 'balancing_cam03.mp4')))
+    checkpoint = load_checkpoint('detector_compact', 'detector')
+    shorter = PersonDetector.from_checkpoint(checkpoint, CPU, torch.bfloat16)
+    one, other = packaged.detect(image)[0], shorter.detect(image)[0]
+    assert overlaps(one.corners, other.corners[None])[0][0] > 0.95
+    assert other.score == pytest.approx(one.score, abs=0.02)

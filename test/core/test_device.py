@@ -1,4 +1,4 @@
-from diffpose_ros.core.device import pick_device
+from diffpose_ros.core.device import pick_device, pick_precision
 import pytest
 import torch
 
@@ -19,3 +19,21 @@ def test_an_unusable_device_is_refused_with_the_remedy(name, text):
 def test_auto_takes_the_processor_where_no_gpu_works(monkeypatch, seen):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: seen)
     assert pick_device('auto').type == 'cpu'
+
+
+@pytest.mark.parametrize('made_for_it', [False, True])
+def test_auto_takes_short_numbers_where_the_processor_is_made_for_them(monkeypatch, made_for_it):
+    told = {'amx_bf16': made_for_it}
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: told, raising=False)
+    precision = pick_precision('auto', torch.device('cpu'))
+    assert precision == (torch.bfloat16 if made_for_it else torch.float32)
+
+
+def test_a_torch_that_tells_nothing_of_the_processor_computes_in_long_numbers(monkeypatch):
+    monkeypatch.delattr(torch.cpu, 'get_capabilities', raising=False)
+    assert pick_precision('auto', torch.device('cpu')) == torch.float32
+
+
+@pytest.mark.parametrize('name', ['float32', 'bfloat16'])
+def test_numbers_that_are_asked_for_are_taken(name):
+    assert pick_precision(name, torch.device('cpu')) == getattr(torch, name)

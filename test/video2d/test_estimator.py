@@ -62,6 +62,18 @@ def test_the_same_input_gives_the_same_result_in_a_new_estimator(small_network, 
     np.testing.assert_array_equal(first.xy, second.xy)
 
 
+def test_half_as_long_numbers_give_nearly_the_same(small_network, estimator):
+    shorter = VideoEstimator(small_network, Calibration.plain(15), CPU, torch.bfloat16)
+    crops = np.random.default_rng(0).integers(0, 256, (5, 64, 48, 3), np.uint8)
+    first, second = (
+        e.heatmaps(e.features(crops, views=2)[None], torch.ones(1, 5) > 0, 2, 2)
+        for e in (estimator, shorter)
+    )
+    assert second.dtype == torch.float32
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(first, second, atol=0.02, rtol=0)
+
+
 def test_another_seed_gives_another_draw(small_network, estimator):
     other = VideoEstimator(small_network, Calibration.plain(15), CPU, seed=1)
     window = windows(1)
