@@ -14,14 +14,19 @@ import time
 from typing import Any
 
 from diffpose_ros.core.camera import Camera
-from diffpose_ros.core.config import InferenceConfig, PipelineConfig
+from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.config import DetectorConfig, InferenceConfig, PipelineConfig
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.files import read_arrays, write_json
-from diffpose_ros.core.people import Frame, FrameResult, Person
-from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.people import Box, Frame, FrameResult, Person, Pose2D
+from diffpose_ros.core.pipeline import LIFTER, PosePipeline
+from diffpose_ros.core.skeleton import H36M_17, joint_map, POSETRACK_15
+from diffpose_ros.core.stage3d import Stage3D
+from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.coverage import coverage
 from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
 from diffpose_ros.evaluate.pck import correct_joints, torso_length
+from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.offline.video import VideoReader
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         option = f'--{name.replace("_", "-")}'
         parser.add_argument(option, type=int, default=getattr(effort, name), help=about)
     parser.add_argument(
+        '--true-2d', action='store_true', help='lift the labelled 2D joints: the lifter alone'
+    )
+    parser.add_argument(
         '--centred', action='store_true', help='look at later frames, too, as for recordings'
     )
 
@@ -91,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
         lift_steps=args.lift_steps,
         hypotheses=args.hypotheses,
     )
-    pipeline = PosePipeline.from_config(replace(config, inference=inference))
+    config = replace(config, inference=inference)
+    pipeline = lifting(config, labels) if args.true_2d else PosePipeline.from_config(config)
     pipeline.warm_up()
     start = time.perf_counter()
     results = list(follow(pipeline, args.video, labels, args.centred))
@@ -118,6 +127,43 @@ def read_labels(path: Path) -> ClipLabels:
     return ClipLabels(px, metres, K, dist, float(fps))
 
 
+class TrueJoints:
+    """Stands where Stage2D does, and answers with the labels; derived joints as in Stage2D."""
+
+    frames_needed, later_frames = 2, 1
+    weights = joint_map(POSETRACK_15, H36M_17) @ joint_map(H36M_17, POSETRACK_15)
+
+    def __init__(self, labels: ClipLabels) -> None:
+        self._labels = labels
+
+    def estimate(
+        self,
+        frames: Sequence[Frame],
+        tracks: Sequence[Track],
+        settings: InferenceConfig,
+        later: Sequence[Frame],
+    ) -> list[Pose2D]:
+        """Return for every track the labelled person whose box is most like its own, to 1 px."""
+        number = round(frames[-1].stamp_ns * self._labels.fps / 1e9)
+        people = self._labels.joints_px[number]
+        boxes = np.array([box.corners for box in boxes_around(people)])
+        joints = self.weights @ people[np.isfinite(people).all(axis=(1, 2))]
+        chosen = [np.abs(boxes - track.box.corners).sum(axis=1).argmin() for track in tracks]
+        J = len(H36M_17.joints)
+        return [Pose2D(joints[i], np.tile(np.eye(2), (J, 1, 1)), np.ones(J)) for i in chosen]
+
+    def warm_up(self, settings: InferenceConfig) -> None:
+        """Do nothing: labels are there."""
+
+
+def lifting(config: PipelineConfig, labels: ClipLabels) -> PosePipeline:
+    """Return a pipeline that gets boxes and 2D joints from the labels."""
+    config = replace(config, detector=DetectorConfig(source='topic'))
+    device, checkpoint = pick_device(config.device), load_checkpoint(LIFTER, *LIFTERS)
+    stage3d = Stage3D(lifter_of(checkpoint, device))
+    return PosePipeline(config, None, TrueJoints(labels), stage3d, checkpoint.model_id, device)
+
+
 def follow(
     pipeline: PosePipeline, video: Path, labels: ClipLabels, centred: bool = False
 ) -> Iterator[FrameResult]:
@@ -132,7 +178,13 @@ def labelled_frames(video: Path, labels: ClipLabels) -> Iterator[Frame]:
     for (_, image), i in zip(VideoReader(video), range(len(labels.joints_px)), strict=False):
         height, width = image.shape[:2]
         camera = Camera(labels.K, width, height, labels.distortion)
-        yield Frame(image, round(i * 1e9 / labels.fps), camera)
+        boxes = boxes_around(labels.joints_px[i])
+        yield Frame(image, round(i * 1e9 / labels.fps), camera, boxes=boxes)
+
+
+def boxes_around(people: Floats) -> tuple[Box, ...]:
+    """Return the boxes of those people (P, 17, 2) who are labelled."""
+    return tuple(Box.around(joints) for joints in people if np.isfinite(joints).all())
 
 
 def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any]:

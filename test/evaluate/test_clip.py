@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import (
     Box,
     FrameResult,
@@ -12,7 +13,8 @@ from diffpose_ros.core.people import (
     ScaleSource,
     TrackState,
 )
-from diffpose_ros.evaluate.clip import ClipLabels, measure, read_labels
+from diffpose_ros.core.share import find_shared
+from diffpose_ros.evaluate.clip import ClipLabels, follow, lifting, measure, read_labels
 import numpy as np
 import pytest
 
@@ -176,3 +178,13 @@ def test_labels_of_one_person_read_as_one_of_many(tmp_path):
         fps=30,
     )
     assert read_labels(path).joints_px.shape == (4, 1, 17, 2)
+
+
+def test_the_lifter_alone_gets_the_labelled_joints_of_everybody():
+    labels = read_labels(find_shared('demo/crossing.npz'))
+    few = replace(labels, joints_px=labels.joints_px[:8], joints_m=labels.joints_m[:8])
+    pipeline = lifting(PipelineConfig(device='cpu'), few)
+    figures = measure(list(follow(pipeline, find_shared('demo/crossing.mp4'), few)), few)
+    assert (figures['detection_rate'], figures['id_switches'], figures['pck']) == (1, 0, 1)
+    assert figures['error_px'] == pytest.approx(0, abs=1e-9)
+    assert 0 < figures['p_mpjpe_mm'] < 100
