@@ -99,8 +99,8 @@ class InferenceConfig(Checked):
     )
     window: int = setting(
         3,
-        'images that the 2D model looks at, the newest and those before; no more than its '
-        'checkpoint has room for. 1 = the newest alone',
+        'images that the 2D model looks at, the newest and earlier ones, 0.12 s apart where they '
+        'come faster; no more than its checkpoint has room for. 1 = the newest alone',
         low=1,
         high=9,
         dynamic=True,
