@@ -99,7 +99,7 @@ class InferenceConfig(Checked):
     )
     window: int = setting(
         3,
-        'images that the 2D model looks at, the newest and earlier ones, 0.12 s apart where they '
+        'images that the 2D model looks at, the newest and earlier ones, 0.09 s apart where they '
         'come faster; no more than its checkpoint has room for. 1 = the newest alone',
         low=1,
         high=9,

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 UNKNOWN = 0.01  # a joint with a lower score is no estimate at all
-SPACING_S = 0.12  # between the frames of a window: nearer ones hardly differ
-MIN_GAP_S = 0.06  # from the key frame, which comes at any time, to the nearest of them
+SPACING_S = 0.09  # between the frames of a window: nearer ones hardly differ
+MIN_GAP_S = 0.045  # from the key frame, which comes at any time, to the nearest of them
 MAX_GAP_S = 0.35  # frames farther apart tell little about each other
 
 

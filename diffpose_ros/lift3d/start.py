@@ -5,6 +5,7 @@ from dataclasses import replace
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import GaussianMixture
 from diffpose_ros.lift3d.context import STATE
+from diffpose_ros.lift3d.model import BODY
 import torch
 from torch import Tensor
 
@@ -34,16 +35,29 @@ def start_noise(mixture: GaussianMixture, N: int, seed: int) -> tuple[Tensor, Te
     """
     Return components (N,) and unit noise (N, J, 5) of N hypotheses.
 
-    Components are spread evenly over the weights. The noise has mean 0 over the hypotheses and
-    keeps its deviation, so the mean of few hypotheses is steady; a single one starts at its
-    component's mean.
+    Components are spread evenly over the weights. The noise keeps its deviation, and the starts
+    it makes have the mean of the mixture, so the mean of few hypotheses is steady; a single one
+    starts at that mean.
     """
     generator = torch.Generator().manual_seed(seed)
     order = mixture.pi.cpu().argsort(descending=True)
     level = (torch.arange(N) + 0.5) / N
     rank = torch.searchsorted(mixture.pi.cpu()[order].cumsum(dim=0), level)
-    component = order[rank.clamp(max=len(order) - 1)]
+    component = order[rank.clamp(max=len(order) - 1)].to(mixture.pi.device)
     z = torch.randn(N, len(H36M_17.joints), STATE, generator=generator)
-    z = z - z.mean(dim=0)
-    device = mixture.pi.device
-    return component.to(device), (z * (N / max(1, N - 1)) ** 0.5).to(device)
+    z = (z - z.mean(dim=0)) * (N / max(1, N - 1)) ** 0.5
+    return component, centred(mixture, component, z.to(mixture.pi.device))
+
+
+def centred(mixture: GaussianMixture, component: Tensor, z: Tensor) -> Tensor:
+    """Return the noise moved so that the mean of its starts is the mean of the mixture."""
+    if not mixture.L.any():  # a point
+        return z
+    body = z[:, BODY, 2:].flatten(1)
+    mean, deviation = mixture.sample(component, body)
+    missing = mixture.pi @ mixture.mu - (mean + deviation).mean(dim=0)
+    wanted = missing.expand_as(body).unsqueeze(-1)
+    more = torch.linalg.solve_triangular(mixture.L[component], wanted, upper=False)[..., 0]
+    z = z.clone()
+    z[:, BODY, 2:] = (body + more).unflatten(1, (len(BODY), 3))
+    return z
