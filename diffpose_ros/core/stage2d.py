@@ -56,18 +56,7 @@ class Stage2D:
         if not tracks:
             return []
         known = [*frames, *later]
-        slots = neighbours(
-            [frame.stamp_ns for frame in known],
-            len(frames) - 1,
-            self._estimator.past,
-            self._estimator.future,
-            MIN_GAP_S,
-            MAX_GAP_S,
-        )
-        window = [
-            None if i is None or abs(slot - self._estimator.past) >= settings.window else known[i]
-            for slot, i in enumerate(slots)
-        ]
+        window = self._window(known, len(frames) - 1, settings.window)
         crops = [self._aim(track) for track in tracks]
         self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
         forget_others(tracks, known)
@@ -87,6 +76,16 @@ class Stage2D:
         features = seen[:, None].expand(-1, slots, -1, -1, -1, -1)
         present = torch.ones(1, slots, dtype=torch.bool)
         self._run(features, present, settings)
+
+    def _window(self, known: list[Frame], key: int, reach: int) -> list[Frame | None]:
+        """Return the frames around the key frame, fewer than reach slots away; None is a hole."""
+        past, future = self._estimator.past, self._estimator.future
+        stamps_ns = [frame.stamp_ns for frame in known]
+        slots = neighbours(stamps_ns, key, past, future, MIN_GAP_S, MAX_GAP_S)
+        return [
+            None if i is None or abs(slot - past) >= reach else known[i]
+            for slot, i in enumerate(slots)
+        ]
 
     def _run(self, features: Tensor, present: Tensor, settings: InferenceConfig) -> Pose2DBatch:
         batch = self._estimator.estimate(features, present, settings.steps, settings.ensembles)

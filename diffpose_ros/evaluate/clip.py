@@ -148,9 +148,12 @@ class TrueJoints:
         people = self._labels.joints_px[number]
         boxes = np.array([box.corners for box in boxes_around(people)])
         joints = self.weights @ people[np.isfinite(people).all(axis=(1, 2))]
-        chosen = [np.abs(boxes - track.box.corners).sum(axis=1).argmin() for track in tracks]
         J = len(H36M_17.joints)
-        return [Pose2D(joints[i], np.tile(np.eye(2), (J, 1, 1)), np.ones(J)) for i in chosen]
+        covariance = np.tile(np.eye(2), (J, 1, 1))
+        if not len(boxes):  # nobody is labelled, so nobody is seen
+            return [Pose2D(np.full((J, 2), np.nan), covariance, np.zeros(J)) for _ in tracks]
+        chosen = [np.abs(boxes - track.box.corners).sum(axis=1).argmin() for track in tracks]
+        return [Pose2D(joints[i], covariance, np.ones(J)) for i in chosen]
 
     def warm_up(self, settings: InferenceConfig) -> None:
         """Do nothing: labels are there."""

@@ -188,3 +188,13 @@ def test_the_lifter_alone_gets_the_labelled_joints_of_everybody():
     assert (figures['detection_rate'], figures['id_switches'], figures['pck']) == (1, 0, 1)
     assert figures['error_px'] == pytest.approx(0, abs=1e-9)
     assert 0 < figures['p_mpjpe_mm'] < 100
+
+
+def test_the_lifter_alone_sees_nobody_where_nobody_is_labelled():
+    labels = read_labels(find_shared('demo/crossing.npz'))
+    px = labels.joints_px[:4].copy()
+    px[2] = np.nan
+    few = replace(labels, joints_px=px, joints_m=labels.joints_m[:4])
+    pipeline = lifting(PipelineConfig(device='cpu'), few)
+    results = list(follow(pipeline, find_shared('demo/crossing.mp4'), few))
+    assert [sum(p.pose2d is not None for p in r.people) for r in results] == [2, 2, 0, 2]
