@@ -127,6 +127,7 @@ LEG_POSES: tuple[tuple[Range, Range, Range, Range], ...] = (
     ((65, 115), (-5, 30), (50, 120), (-25, 25)),  # seated
     ((50, 130), (-5, 40), (70, 150), (-30, 30)),  # crouched
     ((-15, 40), (-5, 20), (70, 145), (-15, 15)),  # kneeling
+    ((-40, 100), (-15, 60), (0, 30), (-35, 35)),  # straight: kicking, balancing, stretching
     ((-30, 120), (-15, 50), (0, 140), (-35, 35)),  # anything
 )
 ARM_POSES: tuple[tuple[Range, Range, Range, Range], ...] = (
@@ -134,15 +135,16 @@ ARM_POSES: tuple[tuple[Range, Range, Range, Range], ...] = (
     ((20, 130), (-20, 50), (0, 60), (-90, 90)),  # reaching
     ((-50, 175), (-30, 100), (0, 145), (-90, 90)),  # anything
 )
+ONE_SIDED = 0.4  # share of the posed whose other limb stays as it moved
 
 
 def pose_legs(body: Body, chosen: Tensor, random: torch.Generator) -> Body:
-    """Give the chosen (B,) legs of random joint angles."""
+    """Give the chosen (B,) one or two legs of random joint angles."""
     return _pose_limbs(body, chosen, LEG_POSES, ('knee', 'ankle'), frames_of(body), -1, random)
 
 
 def pose_arms(body: Body, chosen: Tensor, random: torch.Generator) -> Body:
-    """Give the chosen (B,) arms of random joint angles."""
+    """Give the chosen (B,) one or two arms of random joint angles."""
     frames = _chest_frames(body)
     return _pose_limbs(body, chosen, ARM_POSES, ('elbow', 'wrist'), frames, 1, random)
 
@@ -162,13 +164,15 @@ def _pose_limbs(
     alike = (torch.rand(B, 1, 1, generator=random) < 0.6).expand(-1, T, 4)
     jitter = 0.15 * torch.randn(B, 1, 4, generator=random)
     second = torch.where(alike, first + jitter, _angles(poses, B, T, random))
-    for side, sign, angles in (('l_', 1, first), ('r_', -1, second)):
+    lot = torch.rand(B, generator=random)
+    left, right = chosen & (lot > ONE_SIDED / 2), chosen & (lot < 1 - ONE_SIDED / 2)
+    for side, sign, angles, posed in (('l_', 1, first, left), ('r_', -1, second, right)):
         upper, lower = H36M_17.index(side + joints[0], side + joints[1])
         directions = limb_directions(angles, sign, bends)  # (B, T, 3, 2)
-        posed = (frames @ directions).transpose(2, 3)
-        length = bones[:, :, [upper, lower]].norm(dim=-1, keepdim=True)
-        bones[:, :, [upper, lower]] = posed * length
-    return Body(torch.where(chosen[:, None, None, None], bones, body.bones))
+        limb = bones[:, :, [upper, lower]]
+        anew = (frames @ directions).transpose(2, 3) * limb.norm(dim=-1, keepdim=True)
+        bones[:, :, [upper, lower]] = torch.where(posed[:, None, None, None], anew, limb)
+    return Body(bones)
 
 
 def _angles(

@@ -152,6 +152,16 @@ def test_posed_legs_keep_their_lengths_and_spare_the_others(random):
     assert not torch.allclose(posed.bones[0], body.bones[0])
 
 
+def test_some_lift_one_leg_and_stand_on_the_other(random):
+    body = Body.of(standing().repeat(200, 5, 1, 1))
+    posed = pose_legs(body, torch.ones(200, dtype=torch.bool), random)
+    moved = (posed.bones != body.bones).any(dim=-1).any(dim=1)
+    left, right = (moved[:, H36M_17.index(knee)[0]] for knee in ('l_knee', 'r_knee'))
+    assert (left | right).all()
+    assert 20 <= (left & ~right).sum() <= 60
+    assert 20 <= (right & ~left).sum() <= 60
+
+
 def test_bodies_are_alike_on_both_sides_within_a_few_per_cent(random):
     scale = body_scales(200, random)
     ratio = scale / scale[:, H36M_17.mirror]
