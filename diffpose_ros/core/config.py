@@ -65,9 +65,9 @@ class DetectorConfig(Checked):
     )
     period: int = setting(
         10,
-        'frames between two detections while everybody is tracked',
+        'frames between two detections while everybody is tracked; 0.7 s at the most',
         low=1,
-        high=300,
+        high=30,
         dynamic=True,
     )
 

@@ -215,7 +215,8 @@ class PosePipeline:
         if source == 'full_frame':
             return None if self._tracker.tracks else [Box.whole(*frame.size)]
         assert self._detector is not None
-        return self._detector.detect(frame.image) if self._tracker.wants_detection() else None
+        wanted = self._tracker.wants_detection(frame.stamp_ns)
+        return self._detector.detect(frame.image) if wanted else None
 
     def _lift(self, seen: Seen) -> FrameResult:
         frame = seen.frame

@@ -22,6 +22,7 @@ MAX_GROWTH = 1.5  # and so is one that is so much larger or smaller
 DRIFTED_IOU = 0.5  # a detection that overlaps its track less corrects the track's box
 MEETING_IOU = 0.1  # tracks that overlap more are watched closely, as are unsure ones:
 WATCH_PERIOD = 3  # by the detector every so many frames
+MAX_UNSEARCHED_S = 0.7  # however few images come, newcomers do not wait longer for the detector
 MIN_JOINTS = 7  # measured joints that keep a skeleton alive
 HOPEFUL_SCORE = 0.36  # mean score of a candidate's joints that makes a second look worth while
 MIN_PIXELS = 16  # nobody is shorter
@@ -42,9 +43,10 @@ class Tracker:
         self.crowded = False  # there are more people than max_people, as far as is known
         self._born = 0
         self._frames_since_detection = 0
+        self._searched_ns = 0
 
-    def wants_detection(self) -> bool:
-        """Say whether this frame should be searched for people."""
+    def wants_detection(self, stamp_ns: int) -> bool:
+        """Say whether the frame of this time should be searched for people."""
         self._frames_since_detection += 1
         people = [track for track in self.tracks if track.hits]
         scores = [track.pose.score.mean() for track in people if track.pose is not None]
@@ -52,7 +54,10 @@ class Tracker:
             return True
         clear = min(scores) >= SURE_SCORE and not self._somebody_meets()
         period = self.config.detector.period
-        return self._frames_since_detection >= (period if clear else min(period, WATCH_PERIOD))
+        return (
+            self._frames_since_detection >= (period if clear else min(period, WATCH_PERIOD))
+            or stamp_ns - self._searched_ns >= MAX_UNSEARCHED_S * NANOSECONDS
+        )
 
     def advance(self, stamp_ns: int) -> list[str]:
         """Move the tracks on to a time; end those not seen for too long and return their ids."""
@@ -69,7 +74,7 @@ class Tracker:
 
     def associate(self, boxes: Sequence[Box], stamp_ns: int) -> None:
         """Give detections to the tracks they belong to; start tracks with the others."""
-        self._frames_since_detection = 0
+        self._frames_since_detection, self._searched_ns = 0, stamp_ns
         overlap = overlaps([track.box for track in self.tracks], boxes)
         worth = np.where(self._of_a_size(boxes), overlap, 0)
         pairs = assign(worth, MIN_IOU)

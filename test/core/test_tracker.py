@@ -98,7 +98,7 @@ def test_candidates_do_not_make_the_detector_look_at_every_image():
     tracker.associate([LEFT, RIGHT], FRAME_NS)
     tracker.observe([pose_at(LEFT), pose_at(RIGHT, 0.5)], FRAME_NS)
     assert [track.hits for track in tracker.tracks] == [2, 0]
-    assert not tracker.wants_detection()
+    assert not tracker.wants_detection(2 * FRAME_NS)
 
 
 def test_there_is_no_third_look():
@@ -154,9 +154,20 @@ def test_detection_is_wanted_when_somebody_is_missing_and_otherwise_once_per_per
     tracker = Tracker(CONFIG)
     wanted = []
     for frame in range(12):
-        wanted.append(tracker.wants_detection())
+        wanted.append(tracker.wants_detection(frame * FRAME_NS))
         follow(tracker, frame, LEFT, detections=[LEFT] if wanted[-1] else ())
     assert [i for i, w in enumerate(wanted) if w] == [0, 5, 10]
+
+
+def test_a_slow_camera_does_not_keep_newcomers_waiting():
+    tracker, wanted = Tracker(CONFIG), []
+    for tenths in range(0, 40, 4):  # 2.5 Hz
+        wanted.append(tracker.wants_detection(tenths * 100_000_000))
+        tracker.advance(tenths * 100_000_000)
+        if wanted[-1]:
+            tracker.associate([LEFT], tenths * 100_000_000)
+        tracker.observe([pose_at(LEFT)], tenths * 100_000_000)
+    assert wanted == [True, False] * 5
 
 
 @pytest.mark.parametrize(
@@ -329,7 +340,7 @@ def test_the_detector_looks_more_often_while_people_meet():
     near = replace(LEFT, x_center=LEFT.x_center + 50)
     wanted = []
     for frame in range(12):
-        wanted.append(tracker.wants_detection())
+        wanted.append(tracker.wants_detection(frame * FRAME_NS))
         follow(tracker, frame, LEFT, near, detections=[LEFT, near] if wanted[-1] else ())
     assert [i for i, w in enumerate(wanted) if w] == [0, 3, 6, 9]
 
