@@ -12,7 +12,7 @@ from diffpose_ros.core.share import find_shared
 from diffpose_ros.ros.parameters import leaves
 from diffpose_ros.ros.settings import NodeConfig
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
@@ -49,7 +49,7 @@ SETTINGS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return arguments, environment and the node."""
+    """Return arguments and the nodes."""
     known = [
         DeclareLaunchArgument(name, default_value=default, description=meaning)
         for name, (default, meaning) in ARGUMENTS.items()
@@ -60,15 +60,14 @@ def generate_launch_description() -> LaunchDescription:
         )
         for name, (default, meaning) in SETTINGS.items()
     ]
-    return LaunchDescription([*known, *passed_on, *large_images(), OpaqueFunction(function=start)])
+    return LaunchDescription([*known, *passed_on, OpaqueFunction(function=start)])
 
 
-def large_images() -> list[SetEnvironmentVariable]:
-    """Let Fast DDS pass large images, unless somebody chose a profile already."""
+def large_images() -> dict[str, str]:
+    """Return what lets Fast DDS pass large images, unless somebody chose a profile already."""
     if any(variable in os.environ for variable in PROFILE_VARIABLES):
-        return []
-    profile = str(find_shared('config/fastdds.xml'))
-    return [SetEnvironmentVariable(variable, profile) for variable in PROFILE_VARIABLES]
+        return {}
+    return dict.fromkeys(PROFILE_VARIABLES, str(find_shared('config/fastdds.xml')))
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -77,11 +76,11 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     entities: list[LaunchDescriptionEntity] = []
     for namespace in namespaces(context):
         if yaml.safe_load(context.launch_configurations['rectify']):
-            entities.append(rectifier(namespace, settings.get('image_transport', 'raw')))
+            entities.append(rectifier(namespace, settings))
             node = pose_node(namespace, settings | RECTIFIED, 'image_rect')
         else:
             node = pose_node(namespace, settings, LaunchConfiguration('image_topic'))
-        entities += [node, *view(namespace)]
+        entities += [node, *view(namespace, settings)]
     return entities
 
 
@@ -92,14 +91,18 @@ def namespaces(context: LaunchContext) -> list[str]:
     return [f'{base}/{name}' if base else name for name in names if name] or [base]
 
 
-def rectifier(namespace: str, transport: object) -> Node:
+def rectifier(namespace: str, settings: dict[str, object]) -> Node:
     """Return what makes image_rect of the camera's images and of the camera_info beside them."""
+    transport = settings.get('image_transport', 'raw')
     return Node(
         package='image_proc',
         executable='rectify_node',
         namespace=namespace,
         remappings=[('image', LaunchConfiguration('image_topic'))],
-        parameters=[{'image_transport': transport}],
+        parameters=[
+            {'image_transport': transport, **clock(settings)}
+        ],
+        additional_env=large_images(),
     )
 
 
@@ -116,13 +119,14 @@ def pose_node(
         parameters=[LaunchConfiguration('params_file'), settings],
         remappings=[('image', images), *others],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        additional_env=large_images(),
         respawn=LaunchConfiguration('respawn'),
         respawn_delay=2.0,
         output='screen',
     )
 
 
-def view(namespace: str) -> list[Node]:
+def view(namespace: str, settings: dict[str, object]) -> list[Node]:
     """Return RViz, and a frame in which z is up: in the camera's own, people would lie."""
     name = LaunchConfiguration('node_name')
     camera = LaunchConfiguration('camera_frame')
@@ -142,9 +146,16 @@ def view(namespace: str) -> list[Node]:
             namespace=namespace,
             arguments=['-d', str(find_shared('config/diffpose.rviz')), '-f', upright],
             remappings=[(f'diffpose/{topic}', [name, f'/{topic}']) for topic in VIEWED],
+            parameters=[clock(settings)],
+            additional_env=large_images(),
             condition=wanted,
         ),
     ]
+
+
+def clock(settings: dict[str, object]) -> dict[str, object]:
+    """Return the setting of the clock alone."""
+    return {'use_sim_time': settings['use_sim_time']}
 
 
 def given_settings(context: LaunchContext) -> dict[str, object]:

@@ -51,7 +51,10 @@ def test_the_constants_are_those_that_the_architecture_names():
     joints = ('INVALID', 'MEASURED', 'INFERRED', 'OUT_OF_VIEW')
     scales = ('NONE', 'BODY_PRIOR', 'DEPTH')
     bits = ('BUDGET', 'CPU_FALLBACK', 'NO_CAMERA_INFO', 'LOW_RATE', 'PEOPLE_CUT', 'TF')
+    bits += ('NO_DEPTH', 'NO_DETECTIONS')
     assert [getattr(Skeleton, name) for name in states] == [0, 1, 2, 3]
     assert [getattr(Skeleton, f'JOINT_{name}') for name in joints] == [0, 1, 2, 3]
     assert [getattr(Skeleton, f'SCALE_{name}') for name in scales] == [0, 1, 2]
-    assert [getattr(InferenceInfo, f'DEGRADED_{name}') for name in bits] == [1, 2, 4, 8, 16, 32]
+    assert [getattr(InferenceInfo, f'DEGRADED_{name}') for name in bits] == [
+        2**n for n in range(8)
+    ]

@@ -146,6 +146,15 @@ class PosePipeline:
         self._gap_s = 0.0
         return tuple(self._tracker.clear())
 
+    @property
+    def ids_given(self) -> int:
+        """How many track ids were given; set it to go on after those of another pipeline."""
+        return self._tracker.born
+
+    @ids_given.setter
+    def ids_given(self, count: int) -> None:
+        self._tracker.born = count
+
     def reconfigure(self, config: PipelineConfig) -> None:
         """Take new dynamic settings; they hold from the next frame on."""
         self.config = self._tracker.config = config

@@ -41,7 +41,7 @@ class Tracker:
         self.config = config
         self.tracks: list[Track] = []
         self.crowded = False  # there are more people than max_people, as far as is known
-        self._born = 0
+        self.born = 0  # ids given
         self._frames_since_detection = 0
         self._searched_ns = 0
 
@@ -64,7 +64,9 @@ class Tracker:
         for track in self.tracks:
             track.move(stamp_ns)
         limit_ns = self.config.track.timeout_s * NANOSECONDS
-        return self._remove([t for t in self.tracks if stamp_ns - t.seen_ns > limit_ns])
+        # Who was seen in the image before was not looked for since, however long ago it was.
+        missed = [track for track in self.tracks if track.pose is None]
+        return self._remove([track for track in missed if stamp_ns - track.seen_ns > limit_ns])
 
     def limit(self) -> list[str]:
         """End the youngest tracks that are more than max_people; return their ids."""
@@ -118,8 +120,8 @@ class Tracker:
         free = max(0, self.config.max_people - len(self.tracks))
         self.crowded = len(candidates) > free
         for box in candidates[: min(MAX_CANDIDATES, free)]:
-            self._born += 1
-            self.tracks.append(Track(f'b{self._born:04d}', box, stamp_ns, stamp_ns))
+            self.born += 1
+            self.tracks.append(Track(f'b{self.born:04d}', box, stamp_ns, stamp_ns))
 
     def _look_closer(self, found: Mapping[int, Skeleton2D]) -> list[int]:
         """Move new candidates who may be somebody to where their joints are; return which."""

@@ -22,7 +22,7 @@ from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.segments import Answer
 from diffpose_ros.ros.bag_messages import Speaker, spoken
-from diffpose_ros.ros.images import camera_from_info, to_rgb
+from diffpose_ros.ros.images import CameraSource, to_rgb
 from rclpy.serialization import deserialize_message
 from rosbags.interfaces import Connection
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -92,7 +92,7 @@ class BagRecording:
     def frames(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, Frame]]:
         """Yield time of reception and image; what cannot be decoded is passed over and told."""
         with open_bag(self.bag) as reader:
-            info = self._calibration(reader)
+            cameras, told = self._cameras(reader), ''
             chosen = [c for c in reader.connections if c.topic == self.topic]
             for connection, time_ns, cdr in reader.messages(chosen, start_ns, stop_ns):
                 try:
@@ -102,7 +102,10 @@ class BagRecording:
                     log.warning('%s: image at %d ns: %s', self.bag, time_ns, error)
                     continue
                 size = (image.shape[1], image.shape[0])
-                camera = info and camera_from_info(info, size, self.rectified)
+                camera = cameras.camera(size, self.rectified)
+                if cameras.problem != told:
+                    told = cameras.problem
+                    log.warning('%s: 3D is relative to the hip: %s', self.bag, told)
                 stamp_ns = to_ns(msg.header.stamp) or time_ns  # zero: the camera sets none
                 yield time_ns, Frame(image, stamp_ns, camera)
 
@@ -122,10 +125,13 @@ class BagRecording:
                         speaker.say(answer, read(cdr, Header), sequence)
                         answer = next(following, None)
 
-    def _calibration(self, reader: BagReader) -> CameraInfo | None:
+    def _cameras(self, reader: BagReader) -> CameraSource:
+        cameras = CameraSource()
         chosen = [c for c in reader.connections if c.topic == self.camera_info]
         first = next(reader.messages(chosen), None) if chosen else None
-        return first and read(first[2], CameraInfo)
+        if first:
+            cameras.update(read(first[2], CameraInfo))
+        return cameras
 
 
 def read(cdr: bytes, kind: type) -> Any:

@@ -66,6 +66,16 @@ class Companions:
         names = self._parameters.node.detections.person_classes.split(',')
         return person_boxes(msg, {name.strip() for name in names if name.strip()})
 
+    def lacking(self, depth: NDArray[np.float32] | None) -> set[str]:
+        """Name what an image should have had and had not, as InferenceInfo.degraded does."""
+        without_depth = self._parameters.node.depth.enable and depth is None
+        others_detect = self._parameters.pipeline.detector.source == 'topic'
+        lacks = {
+            'NO_DEPTH': without_depth,
+            'NO_DETECTIONS': others_detect and self._boxes.is_silent(),
+        }
+        return {name for name, true in lacks.items() if true}
+
     def _matching(self, buffer: StampBuffer, header: Header):
         sync = self._parameters.node.sync
         return buffer.get(

@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
 ToRgb = Callable[[Image], NDArray[np.uint8]]
+FORMER_NAMES = {'yuyv': 'yuv422_yuy2', 'uyvy': 'yuv422'}  # cv_bridge knows only these
 
 
 def _cv_bridge() -> ToRgb:
@@ -19,6 +20,7 @@ def _cv_bridge() -> ToRgb:
     bridge = CvBridge()
 
     def to_rgb(msg: Image) -> NDArray[np.uint8]:
+        msg.encoding = FORMER_NAMES.get(msg.encoding, msg.encoding)
         return bridge.imgmsg_to_cv2(msg, 'rgb8')
 
     # One built for another NumPy fails only when it is used: use it before it is trusted.

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+SCORE_RADIUS = 0.2  # torso lengths: what the scores of the 2D model are calibrated to
 COCO_17 = (
     'nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow'
     ' l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle'
@@ -129,6 +130,7 @@ def skeleton_info(joints: JointList) -> SkeletonInfo:
         edges=[index for edge in joints.edges for index in edge],
         coco_index=_index_in(COCO_17, joints),
         hri_index=_index_in(HRI_18, joints),
+        score_radius=SCORE_RADIUS,
     )
 
 

@@ -80,6 +80,7 @@ class Health:
     frame_id: str = ''
     stamped: bool = True
     last_error: str = ''
+    broken: str = ''  # why the node could not be brought into the state that was asked for
     result: FrameResult | None = None
     _input_trouble: Verdict = (OK, '')
     _failure: str = ''
@@ -133,8 +134,9 @@ class Health:
         """Return the status of the input and that of the inference."""
         now = time.monotonic()
         if about.state != 'active':
-            idle = [(OK, f'{about.state}: no images are taken')]
-            return [_status(about, kind, idle, {}) for kind in ('input', 'inference')]
+            idle = (OK, f'{about.state}: no images are taken')
+            verdict = (ERROR, f'{about.state}: {self.broken}') if self.broken else idle
+            return [_status(about, kind, [verdict], {}) for kind in ('input', 'inference')]
         return [
             _status(
                 about, 'input', self._judge_input(about, config, now), self._input(about, now)

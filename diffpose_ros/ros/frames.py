@@ -82,9 +82,9 @@ class FrameWork:
     def pause(self) -> None:
         """Infer nothing more; say that nobody is seen."""
         if not self.paused:
-            self.paused, self._lost = True, ()
-            self._pipeline.reset()
-            self._outputs.clear()
+            lost, self._lost = self._lost + self._pipeline.reset(), ()
+            self.paused = True
+            self._outputs.clear(lost, self._parameters.node)
 
     def resume(self) -> None:
         """Go on with the next image."""
@@ -143,8 +143,10 @@ class FrameWork:
             self._pipeline.reconfigure(config)
         timing.budget_ms = wanted.inference.budget_ms
         result = with_cuts(self._pipeline.step(frame, timing.stage), config, wanted)
+        degraded = result.info.degraded | self._companions.lacking(frame.depth)
         lost, self._lost = self._lost, ()
-        return replace(result, lost=lost + result.lost)
+        info = replace(result.info, degraded=degraded)
+        return replace(result, info=info, lost=lost + result.lost)
 
     def _complain(self, problem: str) -> None:
         """Warn about the camera, once, when it has been wrong for a while."""

@@ -50,6 +50,8 @@ class TargetFrame:
         """Listen no more."""
         if self._frame:
             self._listener.unregister()
+            # The clock keeps no reference: at its next jump it would call what is gone.
+            self._buffer.jump_handle.unregister()
             self._node.destroy_service(self._buffer.srv)
 
     def show(self, result: FrameResult, header: Header, timeout_s: float) -> Scene:
@@ -92,10 +94,14 @@ class TargetFrame:
 
 
 class BodyFrames:
-    """Publishes a frame for every body on /tf: body_<track_id>, as REP 155 names them."""
+    """
+    Publishes a frame for every body on /tf.
 
-    def __init__(self, node: Node, setting: str) -> None:
-        self._node = node
+    prefix  of the frames' names, before body_<track_id>; '' names them as REP 155 does
+    """
+
+    def __init__(self, node: Node, setting: str, prefix: str) -> None:
+        self._node, self._prefix = node, prefix
         tf2 = compat.optional('tf2_ros', setting)
         self._broadcaster = tf2.TransformBroadcaster(node)
 
@@ -103,7 +109,7 @@ class BodyFrames:
         """Publish where the people are, in the frame of the header."""
         bodies = {p.track_id: body_frame(p.pose3d) for p in people if p.pose3d is not None}
         frames = [
-            transform(body, header, f'body_{track_id}')
+            transform(body, header, f'{self._prefix}body_{track_id}')
             for track_id, body in bodies.items()
             if body
         ]

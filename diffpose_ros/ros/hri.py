@@ -21,6 +21,7 @@ from std_msgs.msg import Header
 
 SETTING = 'hri.enable'
 BODIES = '/humans/bodies'
+IN_VIEW = (TrackState.CONFIRMED, TrackState.OCCLUDED)  # one hidden for a moment stays a body
 
 
 class HumansBridge:
@@ -40,19 +41,16 @@ class HumansBridge:
         header  of the image
         size    (width, height) of the image in pixels
         """
-        poses = {
-            person.track_id: person.pose2d
-            for person in people
-            if person.pose2d is not None and person.track_state == TrackState.CONFIRMED
-        }
-        for gone in self._bodies.keys() - poses.keys():
+        bodies = {p.track_id: p.pose2d for p in people if p.track_state in IN_VIEW}
+        for gone in self._bodies.keys() - bodies.keys():
             self._node.destroy_publisher(self._bodies.pop(gone))
-        for track_id, pose in poses.items():
+        for track_id, pose in bodies.items():
             if track_id not in self._bodies:
                 topic = f'{BODIES}/{track_id}/skeleton2d'
                 self._bodies[track_id] = self._publisher(self._msgs.Skeleton2D, topic)
-            self._bodies[track_id].publish(self._skeleton(pose, header, size))
-        self._tracked.publish(self._msgs.IdsList(header=header, ids=list(poses)))
+            if pose is not None:
+                self._bodies[track_id].publish(self._skeleton(pose, header, size))
+        self._tracked.publish(self._msgs.IdsList(header=header, ids=list(bodies)))
 
     def destroy(self) -> None:
         """Take the topics down."""

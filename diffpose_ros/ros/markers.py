@@ -20,7 +20,7 @@ from geometry_msgs.msg import Point
 import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
-from visualization_msgs.msg import Marker, MarkerArray
+from visualization_msgs.msg import Marker
 
 Color = tuple[float, float, float]
 
@@ -95,14 +95,6 @@ class MarkerBoard:
             marker.header = header
             marker.lifetime = lifetime
         return self._writer.write(header, lifetime, batches, others)
-
-    def clear(self, header: Header) -> MarkerArray:
-        """Return what removes everything that is shown."""
-        markers = deletions(self._shown)
-        for marker in markers:
-            marker.header = header
-        self._shown, self._numbers = set(), {}
-        return MarkerArray(markers=markers)
 
     def _bodies(self, people: Iterable[Person]) -> list[Body]:
         poses = {

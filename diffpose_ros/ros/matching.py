@@ -31,12 +31,15 @@ class StampBuffer(Generic[Item]):
     def get(self, stamp_ns: int, tolerance_ns: int, timeout_s: float) -> Item | None:
         """Return the item nearest to a stamp; wait for it as long as it may still come."""
         with self._changed:
-            alive = time.monotonic() - self._heard < SILENT_S
             self._changed.wait_for(
                 lambda: self._nearest(stamp_ns, tolerance_ns) is not None or self._past(stamp_ns),
-                timeout_s if alive else 0,
+                0 if self.is_silent() else timeout_s,
             )
             return self._nearest(stamp_ns, tolerance_ns)
+
+    def is_silent(self) -> bool:
+        """Say whether nothing has come for a while."""
+        return time.monotonic() - self._heard >= SILENT_S
 
     def _past(self, stamp_ns: int) -> bool:
         return bool(self._items) and self._items[-1][0] > stamp_ns

@@ -36,7 +36,8 @@ import torch
 
 NAME = 'diffpose'
 DIAGNOSTICS_PERIOD_S = 0.5  # with silent_s, so soon a silent camera is told
-STOP_TIMEOUT_S = 3.0
+STOP_TIMEOUT_S = 3.0  # for the image at work, beyond what it may wait for:
+WAITS = 3  # one after the other for depth, detections and a transform
 ERRAND_TIMEOUT_S = 10.0
 
 MakePipeline = Callable[[PipelineConfig], PosePipeline]
@@ -45,17 +46,17 @@ Transition = Callable[['DiffposeNode', LifecycleState], TransitionCallbackReturn
 
 
 def told(transition: Transition) -> Transition:
-    """Log why a transition fails, which rclpy does not; a wrong setting needs no traceback."""
+    """Tell why a transition fails, which rclpy does not; a wrong setting needs no traceback."""
 
     @wraps(transition)
     def wrapper(node: 'DiffposeNode', state: LifecycleState) -> TransitionCallbackReturn:
         try:
             return transition(node, state)
         except (ValueError, OSError) as error:
-            node.get_logger().error(f'{transition.__name__} failed: {error}')
+            node._broke(f'{transition.__name__} failed: {error}')
             return TransitionCallbackReturn.FAILURE
-        except Exception:
-            node.get_logger().error(f'{transition.__name__} failed:\n{traceback.format_exc()}')
+        except Exception as error:
+            node._broke(f'{transition.__name__} failed: {error}', traceback.format_exc())
             return TransitionCallbackReturn.ERROR
 
     return wrapper
@@ -80,6 +81,7 @@ class DiffposeNode(LifecycleNode):
         self._companions: Companions | None = None
         self._health = Health()
         self._seq = 0
+        self._ids_given = 0  # by pipelines before this one
         self._diagnostics = self.create_publisher(
             DiagnosticArray, topics.DIAGNOSTICS, topics.results(10)
         )
@@ -90,9 +92,11 @@ class DiffposeNode(LifecycleNode):
     @told
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the networks, run them once, announce the topics."""
+        self._health.broken = ''
         self._companions = Companions(self._settings, self.get_logger())
         pipeline = self._make_pipeline(self._settings.pipeline)
         pipeline.warm_up()
+        pipeline.ids_given = self._ids_given
         self._outputs = Outputs(self, pipeline.skeleton, self._settings.node)
         self._pipeline = pipeline
         self.get_logger().info(
@@ -125,10 +129,10 @@ class DiffposeNode(LifecycleNode):
     @told
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening, say that nobody is seen, keep the networks."""
+        work = self._work
         if not self._stop():
-            raise RuntimeError(f'the worker did not end within {STOP_TIMEOUT_S} s')
-        self._pipeline.reset()
-        self._outputs.clear()
+            raise RuntimeError(f'the worker did not end within {self._stop_timeout_s} s')
+        work.pause()
         return SUCCESS
 
     @told
@@ -154,11 +158,9 @@ class DiffposeNode(LifecycleNode):
 
     def bring_up(self) -> None:
         """Configure and activate."""
-        if self.trigger_configure() == SUCCESS:
-            self.trigger_activate()
-        else:
-            name = self.get_fully_qualified_name()
-            self.get_logger().error(f'mend that, then: ros2 lifecycle set {name} configure')
+        configured = self.trigger_configure() == SUCCESS
+        if not (configured and self.trigger_activate() == SUCCESS):
+            self.get_logger().error('mend that and start the node again')
 
     def close(self) -> bool:
         """End, whatever the state; return whether the worker ended in time."""
@@ -190,6 +192,10 @@ class DiffposeNode(LifecycleNode):
     def _image_topic(self) -> str:
         topic = self.resolve_topic_name(topics.IMAGE)
         return topic + topics.COMPRESSED_SUFFIX if self._compressed else topic
+
+    def _broke(self, reason: str, details: str = '') -> None:
+        self._health.broken = reason
+        self.get_logger().error(f'{reason}\n{details}'.strip())
 
     def _read_settings(self) -> Parameters:
         try:
@@ -231,11 +237,17 @@ class DiffposeNode(LifecycleNode):
             self.destroy_subscription(subscription)
         self._inputs = []
         worker, self._worker, self._work = self._worker, None, None
-        return worker is None or worker.stop(STOP_TIMEOUT_S)
+        return worker is None or worker.stop(self._stop_timeout_s)
+
+    @property
+    def _stop_timeout_s(self) -> float:
+        return STOP_TIMEOUT_S + WAITS * self._settings.node.sync.timeout_ms / 1000
 
     def _release(self) -> None:
         if self._outputs is not None:
             self._outputs.destroy()
+        if self._pipeline is not None:
+            self._ids_given = self._pipeline.ids_given
         self._outputs = self._pipeline = self._companions = None
         gc.collect()
         torch.cuda.empty_cache()

@@ -1,5 +1,7 @@
 """Everything that the node publishes about images."""
 
+from dataclasses import dataclass, replace
+
 from diffpose_ros.core.people import FrameResult
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
@@ -23,18 +25,33 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 
+@dataclass(frozen=True)
+class Shown:
+    """
+    What was published of an image.
+
+    header  of the image
+    size    (width, height) of the image in pixels
+    seq     of the image among those received
+    """
+
+    scene: Scene
+    header: Header
+    size: tuple[int, int]
+    seq: int
+
+
 class Outputs:
     """The publishers of a configured node."""
 
     def __init__(self, node: Node, skeleton: Skeleton, config: NodeConfig) -> None:
         self._node = node
         self._skeleton = skeleton
-        self._target = TargetFrame(node, config.target_frame)
         self._humans = HumansBridge(node, skeleton) if config.hri.enable else None
-        framed = 'publish_tf' if config.publish_tf else HRI if config.hri.enable else ''
-        self._bodies = BodyFrames(node, framed) if framed else None
+        self._bodies = body_frames(node, config)
+        self._target = TargetFrame(node, config.target_frame)
         self._board = MarkerBoard(skeleton)
-        self._scene: Scene | None = None  # the last
+        self._shown: Shown | None = None  # at last
         self._publishers: list[Publisher] = []
         self._skeletons = self._publisher(SkeletonArray, topics.SKELETONS, topics.results())
         self._markers = self._publisher(MarkerArray, topics.MARKERS, topics.results())
@@ -53,22 +70,10 @@ class Outputs:
         size     (width, height) of the image in pixels
         returns  the result as published
         """
-        timeout_s = config.sync.timeout_ms / 1000
-        scene = self._scene = self._target.show(result, arrival.msg.header, timeout_s)
-        self._skeletons.publish(
-            skeleton_array(
-                scene.result,
-                self._skeleton,
-                scene.header,
-                size,
-                arrival.seq,
-                config.publish_hypotheses,
-                scene.camera_frame,
-            )
-        )
-        self._draw(scene, config)
-        if self._humans is not None:
-            self._humans.publish(scene.result.people, arrival.msg.header, size)
+        header, timeout_s = arrival.msg.header, config.sync.timeout_ms / 1000
+        scene = self._target.show(result, header, timeout_s)
+        self._shown = Shown(scene, header, size, arrival.seq)
+        self._show(self._shown, config)
         return scene.result
 
     def timing(self, arrival: Arrival, dropped: int) -> None:
@@ -83,21 +88,13 @@ class Outputs:
             drawn = draw_overlay(image, result.people, self._skeleton)
             self._overlay.publish(rgb_image(drawn, header))
 
-    def clear(self) -> None:
-        """Say that nobody is seen, and remove all markers."""
-        if self._scene is None:
+    def clear(self, lost: tuple[str, ...], config: NodeConfig) -> None:
+        """Say, under the stamp of the last image, that nobody is seen and whose tracks ended."""
+        if self._shown is None:
             return
-        self._skeletons.publish(
-            SkeletonArray(
-                header=self._scene.header,
-                camera_frame_id=self._scene.camera_frame,
-                skeleton_id=self._skeleton.name,
-            )
-        )
-        self._markers.publish(self._board.clear(self._scene.header))
-        if self._humans is not None:
-            camera = Header(stamp=self._scene.header.stamp, frame_id=self._scene.camera_frame)
-            self._humans.publish((), camera, (1, 1))
+        scene = self._shown.scene
+        nobody = replace(scene.result, people=(), lost=lost)
+        self._show(replace(self._shown, scene=replace(scene, result=nobody)), config)
 
     def are_closed(self) -> bool:
         """Say whether the node's graph was shut down, so that nothing can be published."""
@@ -116,6 +113,23 @@ class Outputs:
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 
+    def _show(self, shown: Shown, config: NodeConfig) -> None:
+        scene = shown.scene
+        self._skeletons.publish(
+            skeleton_array(
+                scene.result,
+                self._skeleton,
+                scene.header,
+                shown.size,
+                shown.seq,
+                config.publish_hypotheses,
+                scene.camera_frame,
+            )
+        )
+        self._draw(scene, config)
+        if self._humans is not None:
+            self._humans.publish(scene.result.people, shown.header, shown.size)
+
     def _draw(self, scene: Scene, config: NodeConfig) -> None:
         people, header = scene.result.people, scene.header
         if self._markers.get_subscription_count():
@@ -131,3 +145,12 @@ class Outputs:
         )
         self._publishers.append(publisher)
         return publisher
+
+
+def body_frames(node: Node, config: NodeConfig) -> BodyFrames | None:
+    """Return what publishes them; nodes of other namespaces publish frames of other names."""
+    if config.hri.enable:
+        return BodyFrames(node, HRI, '')
+    namespace = node.get_namespace().strip('/')
+    prefix = f'{namespace}/' if namespace else ''
+    return BodyFrames(node, 'publish_tf', prefix) if config.publish_tf else None

@@ -114,7 +114,11 @@ class NodeConfig(Checked):
         False, 'put every hypothesis into ~/skeletons', dynamic=True
     )
     target_frame: str = setting('', 'frame of all 3D values, by tf2; empty = that of the camera')
-    publish_tf: bool = setting(False, 'publish the frame body_<track_id> of every person on /tf')
+    publish_tf: bool = setting(
+        False,
+        'publish a frame of every person on /tf: body_<track_id>, NAMESPACE/body_<track_id> of a '
+        'node in a namespace',
+    )
     hri: HriConfig = field(default_factory=HriConfig)
     depth: DepthConfig = field(default_factory=DepthConfig)
     detections: DetectionsConfig = field(default_factory=DetectionsConfig)

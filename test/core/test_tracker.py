@@ -159,6 +159,16 @@ def test_detection_is_wanted_when_somebody_is_missing_and_otherwise_once_per_per
     assert [i for i, w in enumerate(wanted) if w] == [0, 5, 10]
 
 
+def test_a_camera_slower_than_the_timeout_still_confirms_people():
+    tracker, every_s = Tracker(CONFIG), 2  # and a timeout of 0.5 s
+    for second in range(0, 8, every_s):
+        assert tracker.advance(second * 10**9) == []
+        tracker.associate([LEFT], second * 10**9)
+        tracker.observe([pose_at(LEFT)], second * 10**9)
+    assert tracker.tracks[0].state(CONFIG.track.min_hits) == TrackState.CONFIRMED
+    assert len(ids(tracker)) == 1
+
+
 def test_a_slow_camera_does_not_keep_newcomers_waiting():
     tracker, wanted = Tracker(CONFIG), []
     for tenths in range(0, 40, 4):  # 2.5 Hz

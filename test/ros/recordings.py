@@ -42,14 +42,14 @@ def spots(i):
     return picture(None if i in (70, 71) else i % 40)
 
 
-def record(path, kind=image, topic=RAW, count=IMAGES, view=spots):
+def record(path, kind=image, topic=RAW, count=IMAGES, view=spots, calibrate=calibration):
     """Write a camera's recording; images arrive 20 ms after their stamps."""
     with BagWriter(path) as bag:
         bag.add_topic(INFO, 'sensor_msgs/msg/CameraInfo')
         bag.add_topic(topic, f'sensor_msgs/msg/{type(kind(0, view(0))).__name__}')
         bag.add_topic(CHATTER, 'std_msgs/msg/String')
         height, width = view(0).shape[:2]
-        bag.write(INFO, BASE_NS, bytes(serialize_message(calibration(width, height))))
+        bag.write(INFO, BASE_NS, bytes(serialize_message(calibrate(width, height))))
         for i in range(count):
             received_ns = BASE_NS + i * 500_000_000 + 20_000_000
             bag.write(topic, received_ns, bytes(serialize_message(kind(i, view(i)))))

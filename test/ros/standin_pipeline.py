@@ -33,6 +33,7 @@ class StandInPipeline:
         self.spend: Callable[[float], None] = lambda ms: None  # of a device that takes time
         self.unit_ms = 0.0  # what a network costs per person and pass
         self.resets = 0
+        self.ids_given = 0
         self._before: set[str] = set()
 
     def step(self, frame, stage=lambda name: nullcontext()):

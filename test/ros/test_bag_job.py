@@ -5,6 +5,7 @@ from functools import partial
 from diffpose_ros.cli import main
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.share import find_shared
+from diffpose_ros.msg import InferenceInfo
 from diffpose_ros.offline.bag import BagWriter, open_bag, read_bag
 from diffpose_ros.offline.jobs import Job, Settings, Task, Worker
 from diffpose_ros.offline.recording import read_recording, TIMING_TOPIC
@@ -30,6 +31,7 @@ from recordings import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
+from sensor_msgs.msg import CameraInfo
 
 ADDED = {'/diffpose/skeletons', '/diffpose/markers', '/diffpose/skeleton_info'}
 
@@ -74,6 +76,17 @@ def test_every_image_is_answered_with_its_stamp_and_frame(out):
     assert {(m.image_width, m.image_height) for m in arrays} == {(64, 48)}
     assert [m.frame_seq for m in arrays] == list(range(1, IMAGES + 1))
     assert {m.inference.degraded for m in arrays} == {0}, 'the calibration was not found'
+
+
+def test_a_camera_that_was_never_calibrated_is_answered_as_the_node_does(tmp_path, caplog):
+    def nothing(width, height):
+        return CameraInfo(width=width, height=height)
+
+    bag = record(tmp_path / 'in.mcap', count=4, calibrate=nothing)
+    out = processed(bag, tmp_path / 'out')
+    arrays = [m for _, _, m in read_bag(out, {'/diffpose/skeletons'})]
+    assert {m.inference.degraded for m in arrays} == {InferenceInfo.DEGRADED_NO_CAMERA_INFO}
+    assert caplog.text.count('camera_info is all zero; calibrate the camera') == 1
 
 
 def test_people_keep_their_ids_across_segments_until_they_are_lost(out):

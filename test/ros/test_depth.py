@@ -3,6 +3,7 @@
 from array import array
 
 from bystander import HEIGHT, wait_for, WIDTH
+from diffpose_ros.msg import InferenceInfo
 from diffpose_ros.ros import matching
 from diffpose_ros.ros.depth import depth_to_metres
 import numpy as np
@@ -134,6 +135,7 @@ def test_an_image_without_depth_is_answered_and_told(graph, capfd):
     g.bystander.show(stamp_s=5)
     wait_for(lambda: skeletons)
     assert g.pipeline.frames[0].depth is None
+    assert skeletons[0].inference.degraded & InferenceInfo.DEGRADED_NO_DEPTH
     assert '3D goes without depth: none has the stamp' in capfd.readouterr().err
 
 

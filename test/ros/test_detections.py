@@ -3,6 +3,7 @@
 import sys
 
 from bystander import wait_for
+from diffpose_ros.msg import InferenceInfo
 from diffpose_ros.ros.compat import optional
 from diffpose_ros.ros.detections import person_boxes
 import pytest
@@ -66,6 +67,20 @@ def test_the_boxes_of_an_image_reach_the_pipeline_and_those_of_another_do_not(gr
     matching, other = g.pipeline.frames
     assert [(box.x_center, box.height, box.score) for box in matching.boxes] == [(10, 8, 0.5)]
     assert other.boxes is None
+
+
+def test_an_empty_result_says_so_where_the_other_detector_is_silent(graph, vision_msgs):
+    g = graph(settings=TOPIC).bring_up()
+    skeletons = g.listen('skeletons')
+    g.bystander.show(stamp_s=1)
+    wait_for(lambda: len(skeletons) == 1)
+    publisher = g.bystander.create_publisher(vision_msgs.Detection2DArray, 'detections', 5)
+    wait_for(publisher.get_subscription_count)
+    show(g, publisher, vision_msgs, 2)
+    g.bystander.show(stamp_s=2)
+    wait_for(lambda: len(skeletons) == 2)
+    silent = [m.inference.degraded & InferenceInfo.DEGRADED_NO_DETECTIONS for m in skeletons]
+    assert [bool(bit) for bit in silent] == [True, False]
 
 
 def test_without_vision_msgs_configuration_fails_and_can_be_repeated(graph, monkeypatch):

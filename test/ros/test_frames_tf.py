@@ -161,3 +161,26 @@ def test_cleanup_takes_the_frames_down(graph, tf2):
     assert not [s for s in g.node.subscriptions if s.topic_name.startswith('/tf')]
     assert not [p for p in g.node.publishers if p.topic_name == '/tf']
     g.bring_up()
+
+
+def test_time_may_start_anew_after_a_cleanup(graph, tf2):
+    g = graph(settings={**TARGET, 'use_sim_time': True}).bring_up()
+    g.node.trigger_deactivate()
+    g.node.trigger_cleanup()
+    clock = g.node.get_clock()
+    for seconds in (100, 5):
+        clock.set_ros_time_override(Time(seconds=seconds, clock_type=clock.clock_type))
+    assert g.bring_up().state == 'active'
+
+
+@pytest.mark.parametrize(('hri', 'prefix'), [(False, 'front/'), (True, '')])
+def test_frames_of_two_cameras_do_not_meet_unless_rep_155_names_them(graph, tf2, hri, prefix):
+    if hri:
+        pytest.importorskip('hri_msgs.msg', reason='hri_msgs comes with ROS, not with pip')
+    settings = {'publish_tf': True, 'hri.enable': hri}
+    g = graph(settings=settings, cli_args=['--ros-args', '-r', '__ns:=/front'])
+    g.node.trigger_configure()
+    sent = []
+    g.node._outputs._bodies._broadcaster.sendTransform = sent.extend
+    g.node._outputs._bodies.publish([person('p1')], Header(frame_id='camera'))
+    assert [frame.child_frame_id for frame in sent] == [f'{prefix}body_p1']

@@ -66,7 +66,7 @@ def test_who_is_in_view_is_tracked_with_stamp_and_frame_of_the_image(graph, msgs
     wait_for(lambda: publishers(g, '/humans/bodies/tracked'))
     hidden = replace(person('p2'), pose2d=None, track_state=TrackState.OCCLUDED)
     new = replace(person('p3'), track_state=TrackState.TENTATIVE)
-    assert show(g, 5, [person('p1'), hidden, new], tracked) == ['p1']
+    assert show(g, 5, [person('p1'), hidden, new], tracked) == ['p1', 'p2']
     assert (tracked[-1].header.stamp.sec, tracked[-1].header.frame_id) == (5, 'camera')
 
 

@@ -3,6 +3,8 @@
 import weakref
 
 from bystander import Bystander, wait_for
+from diagnostic_msgs.msg import DiagnosticStatus
+from diffpose_ros.msg import Skeleton
 from diffpose_ros.ros import node as node_module
 from diffpose_ros.ros.node import DiffposeNode
 from lifecycle_msgs.msg import Transition
@@ -24,7 +26,7 @@ def test_deactivation_clears_the_scene_and_keeps_the_networks(graph):
     pipeline = g.pipeline
     g.node.trigger_deactivate()
     wait_for(lambda: len(skeletons) == 2 and len(markers) == 2)
-    assert list(skeletons[1].skeletons) == []
+    assert [s.track_state for s in skeletons[1].skeletons] == [Skeleton.TERMINATED]
     assert {(m.ns, m.id) for m in markers[1].markers} == drawn
     assert {m.action for m in markers[1].markers} == {2}
     assert not g.bystander.images.get_subscription_count()
@@ -61,6 +63,38 @@ def test_a_failed_configuration_can_be_repeated(graph, error):
     assert g.state == 'unconfigured'
     g.bring_up()
     assert len(attempts) == 2
+
+
+def test_ids_go_on_after_a_cleanup(graph):
+    g = graph().bring_up()
+    g.pipeline.ids_given = 7
+    g.node.trigger_deactivate()
+    g.node.trigger_cleanup()
+    assert g.bring_up().pipeline.ids_given == 7
+
+
+@pytest.mark.parametrize('wrong', ['configure', 'activate'])
+def test_a_node_that_could_not_start_is_an_error_until_it_does(graph, monkeypatch, capfd, wrong):
+    g = graph(settings={'diagnostics.silent_s': 100.0})
+    name = 'NewestWorker' if wrong == 'activate' else 'Companions'
+    monkeypatch.setattr(node_module, name, None)
+    g.node.bring_up()
+    told = g.wait_for_level('inference', DiagnosticStatus.ERROR)
+    assert f'unconfigured: on_{wrong} failed' in told
+    assert 'start the node again' in capfd.readouterr().err
+    monkeypatch.undo()
+    g.bring_up()
+    g.wait_for_level('input', DiagnosticStatus.OK)
+
+
+def test_an_image_that_waits_for_its_depth_does_not_keep_the_node_from_deactivation(graph):
+    g = graph(settings={'depth.enable': True, 'sync.timeout_ms': 3200.0}).bring_up()
+    networks = g.pipeline
+    g.node._companions._depths.put(0, None)  # the topic is alive
+    g.bystander.show(stamp_s=5)
+    wait_for(lambda: g.node._worker._waiting is None and g.node._seq)
+    g.node.trigger_deactivate()
+    assert (g.state, g.pipeline) == ('inactive', networks)
 
 
 def test_configuration_runs_the_networks_once(graph):

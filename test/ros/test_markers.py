@@ -159,12 +159,6 @@ def test_somebody_without_scale_is_not_shown_at_a_wrong_place(board):
     assert draw(board, [replace(person(), pose3d=body)]) == []
 
 
-def test_clear_deletes_all_that_is_shown(board):
-    drawn = shown(draw(board, [person('p1'), person('p2')]))
-    assert deleted(board.clear(HEADER).markers) == drawn
-    assert board.clear(HEADER).markers == []
-
-
 @pytest.mark.parametrize(
     'frame_id', ['c', 'ca', 'cam', 'came', 'a_frame', 'head_front_camera', '']
 )

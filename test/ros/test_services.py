@@ -8,6 +8,11 @@ from std_srvs.srv import SetBool, Trigger
 
 pytestmark = pytest.mark.ros
 OK = b'\x00'
+CONFIRMED, TERMINATED = Skeleton.CONFIRMED, Skeleton.TERMINATED
+
+
+def states(msg):
+    return [skeleton.track_state for skeleton in msg.skeletons]
 
 
 def enable(g, wanted):
@@ -19,8 +24,9 @@ def enable(g, wanted):
 def test_a_pause_clears_the_scene_once_and_stops_inference(graph):
     g = graph().bring_up()
     skeletons, markers = g.listen('skeletons'), g.listen('markers')
+    points = g.listen('points')
     g.bystander.show(stamp_s=1)
-    wait_for(lambda: skeletons and markers)
+    wait_for(lambda: skeletons and markers and points)
     drawn = {(m.ns, m.id) for m in markers[0].markers}
     assert enable(g, False).message == 'inference is paused'
     enable(g, False)
@@ -30,7 +36,10 @@ def test_a_pause_clears_the_scene_once_and_stops_inference(graph):
     g.bystander.show(stamp_s=3)
     wait_for(lambda: len(skeletons) == 3)
     assert g.state == 'active'
-    assert [len(msg.skeletons) for msg in skeletons] == [1, 0, 1]
+    assert [states(msg) for msg in skeletons] == [[CONFIRMED], [TERMINATED], [CONFIRMED]]
+    assert [(m.header.stamp.sec, m.frame_seq) for m in skeletons] == [(1, 1), (1, 1), (3, 3)]
+    assert skeletons[1].image_width == skeletons[0].image_width
+    assert points[1].width == 0
     assert [frame.stamp_ns for frame in g.pipeline.frames] == [1 * 10**9, 3 * 10**9]
     assert {(m.ns, m.id) for m in markers[1].markers} == drawn
     assert {m.action for m in markers[1].markers} == {2}
@@ -49,7 +58,7 @@ def test_a_pause_waits_for_the_image_at_work_and_drops_the_one_that_waits(graph)
     g.pipeline.go.set()
     assert wait_for_answer(request).success
     wait_for(lambda: len(skeletons) == 2)
-    assert [len(msg.skeletons) for msg in skeletons] == [1, 0]
+    assert [states(msg) for msg in skeletons] == [[CONFIRMED], [TERMINATED]]
     assert len(g.pipeline.frames) == 1
 
 
