@@ -165,6 +165,8 @@ def main() -> int:
     parser.add_argument('--labels', type=Path, help='as for diffpose evaluate clip')
     parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
     args = parser.parse_args()
+    if not (args.data or (args.video and args.labels)):
+        parser.error('give --data, or --video and --labels')
     if args.data:
         result = on_photographs(args.data, args.checkpoint)
     else:

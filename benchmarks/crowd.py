@@ -33,6 +33,7 @@ class Crowd:
 
     frames_needed = NEEDED
     window_frames = 1
+    lookback_s = 0.5
 
     def __init__(self) -> None:
         self._rng = np.random.default_rng(0)

@@ -87,9 +87,15 @@ def record(minutes: float, out: Path) -> list[Row]:
 
 
 def summarise(rows: list[Row]) -> dict[str, float]:
-    """Return means after warm-up, and slopes in percent of the mean per hour."""
+    """
+    Return means after warm-up, and slopes in percent of the mean per hour.
+
+    raises  ChildProcessError where the node answered nothing
+    """
     minute = np.array([row['minute'] for row in rows])
     settled = minute >= min(WARM_UP_MIN, WARM_UP_SHARE * minute[-1])
+    if not any(row['answered'] for row in np.array(rows)[settled]):
+        raise ChildProcessError('the node answered no image after warm-up; see its log, OUT.log')
     summary = {'minutes': float(minute[-1]), 'rate_hz': RATE_HZ}
     for name in (*CURVES, 'threads', 'files', 'total_ms'):
         values = np.array([row[name] for row in rows])
@@ -122,8 +128,11 @@ def main() -> int:
     parser.add_argument('--out', type=Path, default=Path('soak'), help='path without suffix')
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = record(args.minutes, args.out)
-    summary = summarise(rows)
+    try:
+        rows = record(args.minutes, args.out)
+        summary = summarise(rows)
+    except ChildProcessError as error:
+        sys.exit(f'soak: {error}')
     args.out.with_suffix('.json').write_text(json.dumps(summary, indent=2) + '\n')
     draw(rows, args.out)
     print(f'memory drift {summary["rss_mb_drift_percent_per_hour"]:.2f} % per hour')

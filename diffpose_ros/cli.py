@@ -3,13 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from importlib import import_module
+import logging
 import sys
 
 COMMANDS = {
     ('demo',): ('diffpose_ros.ros.demo', 'play a video through the ROS graph'),
     ('video',): ('diffpose_ros.offline.video_job', 'draw the people of a video into it'),
     ('bag',): ('diffpose_ros.ros.bag_job', 'add skeletons and markers to a recording'),
-    ('bags',): ('diffpose_ros.ros.fleet', 'the same for many recordings, alone or on Ray'),
+    ('bags',): (
+        'diffpose_ros.ros.fleet',
+        'add skeletons and markers to all recordings of a folder',
+    ),
     ('report',): ('diffpose_ros.ros.report_job', 'a recording as one HTML page'),
     ('evaluate', 'clip'): ('diffpose_ros.evaluate.clip', 'whole pipeline on a labelled video'),
     ('evaluate', 'images2d'): ('diffpose_ros.evaluate.images2d', '2D estimator on photographs'),
@@ -37,7 +41,10 @@ COMMANDS = {
         'diffpose_ros.ros.benchmark_graph',
         'frame rate, latency, CPU and memory of the whole node',
     ),
-    ('benchmark', 'all'): ('diffpose_ros.evaluate.benchmark_all', 'these four in one file'),
+    ('benchmark', 'all'): (
+        'diffpose_ros.evaluate.benchmark_all',
+        'graph, pose2d, lift3d and node in one file',
+    ),
     ('import',): ('diffpose_ros.train.released', 'read the published weights of Gong et al.'),
     ('train', 'video2d'): ('diffpose_ros.train.video2d', 'train the 2D estimator'),
     ('train', 'lift3d'): ('diffpose_ros.train.lift3d', 'train the lifter'),
@@ -51,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((c for c in COMMANDS if words[: len(c)] == c), None)
     if command is None:
         return usage(words)
+    logging.basicConfig(format='%(message)s')
+    logging.getLogger('diffpose_ros').setLevel(logging.INFO)  # others speak of their own affairs
     parser = argparse.ArgumentParser(
         prog=' '.join(('diffpose', *command)), description=COMMANDS[command][1]
     )
@@ -75,9 +84,20 @@ def usage(words: Sequence[str]) -> int:
     rows = [
         f'  diffpose {" ".join(command):22} {about}' for command, (_, about) in COMMANDS.items()
     ]
-    lines = ['usage: diffpose COMMAND [options], with -h after a command for its options', *rows]
+    unknown = [] if asked or not words else [f'diffpose: no command {called(words)!r}']
+    lines = [
+        *unknown,
+        'usage: diffpose COMMAND [options], with -h after a command for its options',
+        *rows,
+    ]
     (sys.stdout if asked else sys.stderr).write('\n'.join(lines) + '\n')
     return 0 if asked else 2
+
+
+def called(words: Sequence[str]) -> str:
+    """Return those of the words that should have named a command."""
+    in_group = any(words[0] == first and rest for first, *rest in COMMANDS)
+    return ' '.join(words[: 2 if in_group else 1])
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ from typing import Any
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate import compare
+from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.cost import cost, peak_gflops
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.lifter import Lifter, Window
@@ -40,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose benchmark lift3d`."""
     compare.add_arguments(parser)
     parser.add_argument('--checkpoint', default='lift3d_default')
-    parser.add_argument('--people', type=int, nargs='+', default=[1, 8])
-    parser.add_argument('--hypotheses', type=int, nargs='+', default=[1, 5])
-    parser.add_argument('--steps', type=int, nargs='+', default=[2, 5])
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--people', type=count, nargs='+', default=[1, 8])
+    parser.add_argument('--hypotheses', type=count, nargs='+', default=[1, 5])
+    parser.add_argument('--steps', type=count, nargs='+', default=[2, 5])
+    parser.add_argument('--threads', type=count, default=2)
 
 
 def run(args: argparse.Namespace) -> int:

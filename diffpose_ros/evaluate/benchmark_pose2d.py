@@ -14,6 +14,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import PRECISIONS
 from diffpose_ros.core.device import pick_precision
 from diffpose_ros.evaluate import compare
+from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.cost import cost, peak_gflops, ratio
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
@@ -46,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose benchmark pose2d`."""
     compare.add_arguments(parser)
     parser.add_argument('--checkpoint', default='pose2d_compact')
-    parser.add_argument('--people', type=int, nargs='+', default=[1, 8])
-    parser.add_argument('--steps', type=int, nargs='+', default=[1, 4])
-    parser.add_argument('--ensembles', type=int, nargs='+', default=[1, 2, 4])
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--people', type=count, nargs='+', default=[1, 8])
+    parser.add_argument('--steps', type=count, nargs='+', default=[1, 4])
+    parser.add_argument('--ensembles', type=count, nargs='+', default=[1, 2, 4])
+    parser.add_argument('--threads', type=count, default=2)
     parser.add_argument(
         '--precision', choices=PRECISIONS, default='float32', help='the peak is that of float32'
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.lifting import TestWindows
+from diffpose_ros.evaluate.mpjpe import HIP
 from diffpose_ros.lift3d.lifter import PoseLifter, Window
 from diffpose_ros.train.cameras import look_at
 from diffpose_ros.train.formats.captures import Capture
@@ -18,7 +19,6 @@ import torch
 Floats = NDArray[np.float64]
 
 AT_ONCE = 1024  # windows; those of 243 frames take a quarter of a GB
-(HIP,) = H36M_17.index('hip')
 
 
 def capture_windows(

@@ -17,13 +17,15 @@ from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig, InferenceConfig, PipelineConfig
 from diffpose_ros.core.device import pick_device
-from diffpose_ros.core.files import read_arrays, write_json
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box, Frame, FrameResult, Person, Pose2D
 from diffpose_ros.core.pipeline import LIFTER, PosePipeline
 from diffpose_ros.core.skeleton import H36M_17, joint_map, POSETRACK_15
 from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.track import Track
+from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.coverage import coverage
+from diffpose_ros.evaluate.figures import conclude
 from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
 from diffpose_ros.evaluate.pck import correct_joints, torso_length
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
@@ -70,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--video', type=Path, required=True)
     parser.add_argument('--labels', type=Path, required=True, help='NPZ: joints_px, joints_cam_m')
-    parser.add_argument('--out', type=Path, required=True, help='JSON with the figures')
+    parser.add_argument('--out', type=json_file, required=True, help='JSON with the figures')
     effort = InferenceConfig()
     for name, about in (
         ('steps', 'denoising steps of the 2D model'),
@@ -105,8 +107,7 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     results = list(follow(pipeline, args.video, labels, args.centred))
     fps = len(results) / (time.perf_counter() - start)
-    report = {**measure(results, labels), 'fps': fps}
-    write_json(args.out, report)
+    conclude(args.out, {**measure(results, labels), 'fps': fps})
     return 0
 
 

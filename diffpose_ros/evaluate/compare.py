@@ -8,11 +8,12 @@ import sys
 from typing import Any
 
 from diffpose_ros.core.files import write_json
+from diffpose_ros.evaluate.arguments import json_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare where the result goes and what it is compared with."""
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--out', type=json_file, required=True, help='JSON file to write')
     parser.add_argument(
         '--compare', type=earlier, help='JSON of an earlier run: tell the ratios', metavar='FILE'
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from diffpose_ros.core.files import whole
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.evaluate.mpjpe import HIP
 from diffpose_ros.lift3d.calibration import CHI2_3, squared_mahalanobis
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,7 +17,6 @@ from scipy.stats import chi2
 
 Floats = NDArray[np.float64]
 
-(HIP,) = H36M_17.index('hip')
 MOVING = [i for i in range(len(H36M_17.joints)) if i != HIP]  # the hip is 0 by definition
 CLAIMED = np.linspace(0.02, 0.98, 97)  # 0.5, 0.68, 0.9 and 0.95 are among them
 

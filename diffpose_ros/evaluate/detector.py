@@ -16,11 +16,14 @@ import time
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
-from diffpose_ros.core.files import read_arrays, write_json
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box
+from diffpose_ros.evaluate.arguments import count, json_file
+from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.posetrack_ap import joint_ap
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames
-from diffpose_ros.train.labelled import TEST, VALIDATION
+from diffpose_ros.train.labelled import FOLD_NUMBERS
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -28,7 +31,6 @@ from tqdm import tqdm
 
 Floats = NDArray[np.floating]
 LEAST_IOU = 0.5
-FOLD = {'test': TEST, 'validation': VALIDATION}
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--model', default='detector_compact', help='name or .safetensors file')
     parser.add_argument('--images', type=Path, help='folder that holds lsp_extended_frames.tar')
-    parser.add_argument('--fold', choices=FOLD, default='test', help='which held-out pictures')
+    parser.add_argument(
+        '--fold', choices=FOLD_NUMBERS, default='test', help='which held-out pictures'
+    )
     parser.add_argument('--video', type=Path, help='instead of --images, with --labels')
     parser.add_argument('--labels', type=Path, help='NPZ with joints_px of every frame')
-    parser.add_argument('--threads', type=int, default=2, help='processor threads of the network')
-    parser.add_argument('--out', type=Path, required=True, help='JSON with the figures')
+    parser.add_argument(
+        '--threads', type=count, default=2, help='processor threads of the network'
+    )
+    parser.add_argument('--out', type=json_file, required=True, help='JSON with the figures')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,14 +75,13 @@ def run(args: argparse.Namespace) -> int:
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
     outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
-    report = {'model': checkpoint.model_id, **measure(outcomes)}
-    write_json(args.out, report)
+    conclude(args.out, {'model': checkpoint.model_id, **measure(outcomes)})
     return 0
 
 
 def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
     """Yield held-out pictures (H, W, 3) and the corners of their labelled body."""
-    frames = Frames(folder, FOLD[fold])
+    frames = Frames(folder, FOLD_NUMBERS[fold])
     for i in range(len(frames)):
         yield frames[i].image, [body_corners(frames[i].points)]
 
@@ -131,15 +136,6 @@ def measure(outcomes: Sequence[Outcome]) -> dict[str, float]:
         'precision': float(right[counted].mean()) if counted.any() else 0.0,
         'recall': float(right[counted].sum() / max(people, 1)),
         'false_per_picture': float((~right[counted]).sum() / max(len(outcomes), 1)),
-        'ap_50': average_precision(scores, right, people),
+        'ap_50': joint_ap(scores, right, people) / 100 if people else 0.0,
         'ms_per_picture': float(np.median([outcome.ms for outcome in outcomes])),
     }
-
-
-def average_precision(scores: Floats, right: NDArray[np.bool_], people: int) -> float:
-    """Return the area under the precision envelope over recall (all points, PASCAL VOC 2010)."""
-    order = np.argsort(-scores, kind='stable')
-    found = np.cumsum(right[order])
-    precision = found / np.arange(1, len(found) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(envelope[right[order]].sum() / max(people, 1))

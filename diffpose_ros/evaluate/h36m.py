@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from diffpose_ros.evaluate.arguments import check_output
 from diffpose_ros.evaluate.captures import capture_windows
 from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted, load_lifter, report
 from diffpose_ros.evaluate.mpjpe import summary
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
+    check_output(args.out, args.cameras)
     lifter, model_id = load_lifter(args)
     parts = (
         windows

@@ -11,10 +11,11 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig, PRECISIONS
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.device import pick_precision
-from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
-from diffpose_ros.train.labelled import FOLDS, People, read_people, TEST, VALIDATION
+from diffpose_ros.evaluate.arguments import json_file
+from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.train.labelled import FOLD_NUMBERS, FOLDS, People, read_people
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from tqdm import tqdm
 
 BATCH = 32
 DEFAULT = InferenceConfig()
-FOLD_NUMBERS = {'test': TEST, 'validation': VALIDATION}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument('--images', type=Path, required=True, help='tar of pictures')
     parser.add_argument('--labels', type=Path, required=True, help='npz of joints')
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--out', type=json_file, required=True, help='JSON file to write')
     parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
     parser.add_argument('--steps', type=int, default=DEFAULT.steps, help='denoising steps')
     parser.add_argument('--ensembles', type=int, default=DEFAULT.ensembles, help='noise sets')
@@ -145,5 +145,5 @@ def run(args: argparse.Namespace) -> int:
         'ensembles': effort.ensembles,
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
-    write_json(args.out, result)
+    conclude(args.out, result)
     return 0

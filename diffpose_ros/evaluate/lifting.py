@@ -9,26 +9,27 @@ F frames, T slots, J joints of H36M_17
 import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-import logging
 from pathlib import Path
+import sys
 import time
 from typing import Any, NamedTuple
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.files import write_json
+from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
+from diffpose_ros.evaluate.figures import columns
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.lift3d.lifter import Lifter, PoseLifter, Window
 from diffpose_ros.lift3d.start import STARTS
 import numpy as np
 from numpy.typing import NDArray
-import torch
-
-log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 BATCH = 256
+TOLD = ('steps', 'hypotheses', 'mpjpe_mm', 'p_mpjpe_mm', 'coverage_90', 'ms_per_frame')
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def ms_per_frame(lifter: PoseLifter, windows: TestWindows, setting: Setting) -> 
 
 def add_lifter_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that all evaluations of a lifter have."""
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--out', type=json_file, required=True, help='JSON file to write')
     parser.add_argument('--checkpoint', default='lift3d_default', help='name or .safetensors file')
     parser.add_argument(
         '--steps', type=int, nargs='+', default=[2], help='0 = the context encoder alone'
@@ -144,7 +145,7 @@ def add_lifter_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--plot', type=Path, help='PNG file: reliability; error by setting, where there are more'
     )
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', default='cpu', help='auto, cpu, cuda or cuda:N')
 
 
 def load_lifter(args: argparse.Namespace) -> tuple[PoseLifter, str]:
@@ -153,7 +154,7 @@ def load_lifter(args: argparse.Namespace) -> tuple[PoseLifter, str]:
         InferenceConfig(lift_steps=steps or 1, hypotheses=hypotheses)  # 0 = the encoder alone
     if args.every < 1:
         raise ValueError(f'every = {args.every}; set it to 1 or more')
-    device = torch.device(args.device)
+    device = pick_device(args.device)
     if args.start == 'mixture':
         checkpoint = load_checkpoint(args.checkpoint, *LIFTERS)
         return lifter_of(checkpoint, device), checkpoint.model_id
@@ -169,7 +170,7 @@ def report(
     more: dict[str, Any],
 ) -> None:
     """
-    Evaluate at all settings; write the JSON and the plot.
+    Evaluate at all settings; write the JSON and the plot, tell the main figures.
 
     more  entries of the JSON besides the figures; the figures of the first setting stand at the
           top, those of all settings under `settings`
@@ -191,4 +192,4 @@ def report(
         plot_settings(args.plot, rows, curves)
     result = {**rows[0], **more, 'start': args.start, 'centred': args.centred, 'settings': rows}
     write_json(args.out, result)
-    log.info('%s', rows)
+    sys.stdout.write(columns(rows, TOLD))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.lifting import add_lifter_arguments, load_lifter, report, TestWindows
-from diffpose_ros.evaluate.mpjpe import summary
+from diffpose_ros.evaluate.mpjpe import HIP, summary
 from diffpose_ros.lift3d.lifter import PoseLifter, Window
 from diffpose_ros.train.cameras import into_virtual_camera, orientation, project
 from diffpose_ros.train.mocap import Clips, cut_windows, load_clips
@@ -19,7 +19,6 @@ from diffpose_ros.train.noise2d import PCK_RADIUS
 import torch
 from torch import Tensor
 
-(HIP,) = H36M_17.index('hip')
 TALL_PX = 250  # height of the person in pixels, to which --noise-px refers
 STATURE = ('head_top', 'nose', 'thorax', 'hip', 'r_knee', 'r_ankle')
 
@@ -34,9 +33,8 @@ def film(
     offset = torch.round(slots * lifter.period_s * clips.fps).expand(F, -1)
     joints, root, inside = cut_windows(clips, torch.arange(F), offset)
     present = inside & (centred | (slots <= 0))
-    points = into_virtual_camera(
-        _filmed(joints + root[:, :, None], clips, random), lifter.past, torch.zeros(F, 2)
-    )
+    points = _filmed(joints + root[:, :, None], clips, random)
+    points = into_virtual_camera(points, lifter.past)
     rays, _ = project(points)
     stature, depth = _stature(joints[:, lifter.past]), points[:, lifter.past, HIP, 2]
     deviation = noise_px / TALL_PX * stature / depth

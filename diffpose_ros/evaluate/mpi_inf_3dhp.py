@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.evaluate.arguments import check_output
 from diffpose_ros.evaluate.captures import capture_windows
 from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted, load_lifter, report
 from diffpose_ros.evaluate.mpjpe import auc, joint_errors, LIMBS, pck, summary
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
+    check_output(args.out, args.cameras)
     lifter, model_id = load_lifter(args)
     parts = (
         windows

@@ -7,8 +7,9 @@ import logging
 from pathlib import Path, PurePath
 from typing import Any
 
-from diffpose_ros.core.files import write_json
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.evaluate.arguments import check_output, json_file
+from diffpose_ros.evaluate.figures import conclude
 from diffpose_ros.evaluate.posetrack_ap import average_precision, table
 from diffpose_ros.train.formats.files import read_labels
 from diffpose_ros.train.formats.labels import FrameLabels, LabelFile, NO_SCORE, PersonLabels
@@ -28,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--predictions', type=Path, required=True, help='folder of files of the same names'
     )
-    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    parser.add_argument('--out', type=json_file, required=True, help='JSON file to write')
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the figures."""
-    report = evaluate(args.ground_truth, args.predictions)
-    write_json(args.out, report)
+    check_output(args.out, args.ground_truth, args.predictions)
+    conclude(args.out, evaluate(args.ground_truth, args.predictions))
     return 0
 
 

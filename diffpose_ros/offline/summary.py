@@ -20,8 +20,8 @@ def summarise(recording: Recording, published: int, period_s: float) -> dict[str
     frames = recording.frames
     processed = len(frames)
     received = frames[-1].sequence - frames[0].sequence + 1 + frames[0].dropped if frames else 0
-    ages = [frame.result.stamp_ns for frame in frames]
-    span_s = (ages[-1] - ages[0]) / 1e9 if processed > 1 else 0.0
+    stamps = [frame.result.stamp_ns for frame in frames]
+    span_s = (stamps[-1] - stamps[0]) / 1e9 if processed > 1 else 0.0
     outside = [(frame.received_ns - frame.result.stamp_ns) / 1e6 for frame in frames]
     stages = {name: percentiles(_stage(frames, name)) for name in STAGES}
     return {

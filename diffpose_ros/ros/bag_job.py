@@ -65,7 +65,9 @@ class BagRecording:
         out: Path,
         timing: bool = False,
     ) -> 'BagRecording':
-        """Check bag and topics; raise FileNotFoundError or ValueError."""
+        """Check bag, topics and output; raise FileNotFoundError or ValueError."""
+        if bag.resolve() in out.resolve().parents:  # whose files tell whether the bag changed
+            raise ValueError(f'{out} lies in the bag; name an output outside')
         with open_bag(bag) as reader:
             images = choose(reader, topic, set(IMAGES), 'image', '--topic')
             ours = {name for name, _, _ in spoken(timing)}

@@ -23,6 +23,7 @@ from unittest.mock import patch
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.evaluate import compare
+from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.cost import median_ms
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.msg import FrameTiming
@@ -43,6 +44,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 import torch
@@ -224,9 +226,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose benchmark node`."""
     compare.add_arguments(parser)
     parser.add_argument('--video', type=Path, help='default: the packaged clip, one person')
-    parser.add_argument('--frames', type=int, default=100, help='images that count')
-    parser.add_argument('--people', type=int, default=10, help='people in the messages')
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--frames', type=count, default=100, help='images that count')
+    parser.add_argument('--people', type=count, default=10, help='people in the messages')
+    parser.add_argument('--threads', type=count, default=2)
     parser.add_argument(
         '--cpu-time',
         action='store_true',
@@ -240,7 +242,7 @@ def run(args: argparse.Namespace) -> int:
     clock = time.process_time if args.cpu_time else time.perf_counter
     torch.set_num_threads(threads)
     with own_graph(), patch('time.perf_counter', clock):
-        rclpy.init()
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         try:
             result = {
                 'clock': clock.__name__,

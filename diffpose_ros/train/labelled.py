@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 FOLDS = 9
 TEST, VALIDATION = 0, 1  # folds by file number: never trained on
+FOLD_NUMBERS = {'test': TEST, 'validation': VALIDATION}
 LEAST_LABELLED = 3  # joints that a person to learn from must have
 MAX_SIDE = 400  # larger pictures are kept at this size
 

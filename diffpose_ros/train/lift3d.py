@@ -20,6 +20,7 @@ from diffpose_ros.core.checkpoint import (
     restore,
     save_checkpoint,
 )
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.diffusion.mixture import fit_mixture
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.lift3d.observation import observe
@@ -247,7 +248,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--batch', type=int, default=default.batch)
     parser.add_argument('--start-from', help='checkpoint whose weights to start from')
     parser.add_argument('--seed', type=int, default=default.seed)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument(
         '--components', type=int, default=SIZES.components, help='of the start; 1 = a Gaussian'
     )
@@ -264,7 +265,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train as the options say."""
-    rank = join_others()
+    rank, device = join_others(), pick_device(args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(
         minutes=args.minutes,
@@ -273,7 +274,7 @@ def run(args: argparse.Namespace) -> int:
         denoise=not args.without_denoiser,
     )
     sizes = replace(SIZES, components=args.components, context_told=not args.without_context)
-    trainer = Trainer(config, args.data, args.out, torch.device(args.device), sizes, rank)
+    trainer = Trainer(config, args.data, args.out, device, sizes, rank)
     if args.start_from:
         trainer.start_from(load_checkpoint(args.start_from, 'lift3d'))
     if args.resume and (args.out / STATE).is_file():

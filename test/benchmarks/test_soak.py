@@ -1,8 +1,12 @@
-"""The figures of the soak, on made-up samples."""
+"""The figures of the soak, on made-up samples, and the people it makes up."""
 
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.people import Frame
+import numpy as np
 import pytest
 
 pytest.importorskip('rclpy')
+from benchmarks.crowd import CrowdPipeline, HEIGHT, WIDTH
 from benchmarks.soak import CURVES, summarise
 
 
@@ -25,3 +29,16 @@ def test_drift_is_the_slope_after_warm_up_in_percent_of_the_mean(growth):
 
 def test_answers_are_added_up():
     assert summarise(rows(0.0))['answered'] == 2.0 * 61
+
+
+def test_a_node_that_never_answers_is_told_in_words():
+    silent = [row | {'answered': 0.0} for row in rows(0.0)]
+    with pytest.raises(ChildProcessError, match='answered no image'):
+        summarise(silent)
+
+
+def test_the_crowd_stands_in_for_the_networks_of_the_main_path():
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    people = CrowdPipeline(PipelineConfig()).step(Frame(picture, 0)).people
+    assert len(people) == 4
+    assert all(person.pose3d is not None for person in people)

@@ -1,6 +1,9 @@
 """The benchmarks of the networks, by what does not depend on the machine: their operations."""
 
 import json
+import os
+import signal
+import time
 
 from diffpose_ros.cli import main
 from diffpose_ros.evaluate import cost
@@ -40,3 +43,25 @@ def test_equal_hypotheses_of_the_published_lifter_cost_what_one_costs(benchmark)
         once = row['model'] == 'released denoiser, equal poses once'
         if row['model'].startswith('released'):
             assert row['gflop'] == pytest.approx((1 if once else 5) * gflop[row['model']])
+
+
+def test_an_interrupt_ends_the_benchmark_of_the_node_with_its_graph_still_there(
+    tmp_path, monkeypatch, capsys
+):
+    rclpy = pytest.importorskip('rclpy')
+    from diffpose_ros.ros import benchmark_node
+
+    alive = []
+
+    def interrupted(people):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        finally:
+            time.sleep(0.2)
+            alive.append(rclpy.ok())  # else whatever still spins ends in a traceback
+
+    monkeypatch.setattr(benchmark_node, 'message_costs', interrupted)
+    assert main(['benchmark', 'node', '--out', str(tmp_path / 'node.json')]) == 130
+    assert capsys.readouterr().err == 'diffpose benchmark node: interrupted\n'
+    assert alive == [True]

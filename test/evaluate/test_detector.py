@@ -7,6 +7,7 @@ import pytest
 
 PICTURE = np.zeros((100, 200, 3), np.uint8)
 BODY = np.array([20.0, 10.0, 60.0, 90.0])
+ANOTHER = BODY + np.array([100, 0, 100, 0])
 
 
 def box(corners, score=0.9):
@@ -52,3 +53,14 @@ def test_a_body_counts_as_far_as_the_picture_shows_it(side, body):
 def test_a_body_beyond_the_picture_is_not_in_it():
     result = figures([box(BODY)], [BODY, BODY + 300])
     assert (result['people'], result['recall']) == (1, 1)
+
+
+def test_average_precision_is_the_area_under_the_falling_hull_over_recall():
+    boxes = [box(BODY, 0.9), box(BODY + 1, 0.8), box(ANOTHER, 0.7)]
+    result = figures(boxes, [BODY, ANOTHER])
+    assert result['ap_50'] == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_where_nobody_is_there_is_nothing_to_find():
+    result = figures([box(BODY)], [])
+    assert (result['people'], result['recall'], result['ap_50']) == (0, 0, 0)

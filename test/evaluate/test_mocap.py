@@ -112,10 +112,13 @@ def test_settings_out_of_range_are_refused(evaluated, options, told):
         evaluated(options)
 
 
-def test_several_settings_give_a_row_each_and_a_picture(evaluated, tmp_path):
+def test_several_settings_give_a_row_each_and_a_picture(evaluated, tmp_path, capsys):
     plot = tmp_path / 'plots' / 'settings.png'
     result = evaluated(f'--steps 0 1 2 --hypotheses 1 3 --plot {plot}')
     rows = [(row['steps'], row['hypotheses']) for row in result['settings']]
+    heads, *lines = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert heads[:3] == ['steps', 'hypotheses', 'mpjpe_mm']
+    assert [(int(steps), int(N)) for steps, N, *_ in lines] == rows
     assert rows == [(0, 1), (1, 1), (1, 3), (2, 1), (2, 3)]
     assert result['mpjpe_mm'] == result['settings'][0]['mpjpe_mm']
     assert plot.read_bytes()[1:4] == b'PNG'

@@ -255,3 +255,8 @@ def test_the_real_networks_give_the_same_bytes_twice(tmp_path):
     first, second = (tmp_path / run / 'out.mcap' for run in ('first', 'second'))
     assert first.read_bytes() == second.read_bytes()
     assert read_recording(first).frames[-1].result.people
+
+
+def test_an_output_in_the_folder_of_the_bag_is_refused(bag):
+    with pytest.raises(ValueError, match='lies in the bag; name an output outside'):
+        BagRecording.open(bag.parent, None, None, False, bag.parent / 'people.mcap')
