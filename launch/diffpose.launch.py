@@ -99,9 +99,7 @@ def rectifier(namespace: str, settings: dict[str, object]) -> Node:
         executable='rectify_node',
         namespace=namespace,
         remappings=[('image', LaunchConfiguration('image_topic'))],
-        parameters=[
-            {'image_transport': transport, **clock(settings)}
-        ],
+        parameters=[{'image_transport': transport, **clock(settings)}],
         additional_env=large_images(),
     )
 

@@ -117,7 +117,8 @@ class Stage2D:
 
     @staticmethod
     def _stack(window: list[Frame | None], tracks: Sequence[Track]) -> tuple[Tensor, Tensor]:
-        hole = torch.zeros_like(next(iter(tracks[0].features.values())))
+        shown = next(frame for frame in window if frame is not None)
+        hole = torch.zeros_like(tracks[0].features[id(shown)])
         slots = [
             hole if frame is None else track.features[id(frame)]
             for track in tracks

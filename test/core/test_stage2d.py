@@ -95,6 +95,14 @@ def test_sets_of_noise_can_become_more_at_any_frame(estimator):
     assert_same(reused, stage.estimate(frames[1:], tracks(), settings))
 
 
+def test_window_and_sets_of_noise_can_change_together_while_older_frames_are_kept(estimator):
+    stage, people, frames = Stage2D(estimator), tracks(), film(3)
+    stage.estimate(frames, people, InferenceConfig(window=3, ensembles=1))
+    settings = InferenceConfig(window=1, ensembles=2)
+    narrow = stage.estimate(frames, people, settings)
+    assert_same(narrow, stage.estimate(frames, tracks(), settings))
+
+
 def test_a_person_who_leaves_the_crop_gets_a_new_one_for_all_frames_of_the_window(estimator):
     stage, people, frames = Stage2D(estimator), tracks(BOXES[:1]), film(3)
     for n in range(1, 4):
