@@ -29,6 +29,7 @@ class Strength:
     half_body_share: float = 0.3
     shift: float = 0.07  # standard deviation of the box centre, share of the box
     aspect: float = 0.15  # standard deviation of log(width / height)
+    cut_share: float = 0.15
     cover_share: float = 0.3
     blur_share: float = 0.25
     grain_share: float = 0.2
@@ -43,6 +44,7 @@ class Strength:
             half_body_share=0.1,
             shift=0.05,
             aspect=0.1,
+            cut_share=0.1,
             cover_share=0.15,
             blur_share=0.15,
             grain_share=0.1,
@@ -166,6 +168,39 @@ def show(picture: Picture, view: Affine, size: tuple[int, int], fill: Picture | 
         return seen
     inside = cv2.warpAffine(np.ones(picture.shape[:2], np.uint8), view, size)
     return np.where(inside[..., None] > 0, seen, fill)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The part of a crop that its picture fills: low and high corners (2,), whole pixels."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def beyond(self, xy: NDArray) -> NDArray[np.float64]:
+        """Return how many pixels the points (J, 2) lie outside; below 0 = inside."""
+        return np.maximum(self.low - xy, xy - self.high).max(axis=1)
+
+    def hide_the_rest(self, frames: Picture) -> None:
+        """Blacken frames (T, h, w, 3) outside, in place."""
+        left, top = self.low.astype(int)
+        right, bottom = self.high.astype(int) + 1
+        kept = frames[:, top:bottom, left:right].copy()
+        frames[:] = 0
+        frames[:, top:bottom, left:right] = kept
+
+
+def cut_person(shown: Shown, xy: NDArray, rng: Generator) -> Shown:
+    """Let the picture end within the person (J, 2): mostly the legs are beyond its border."""
+    axis = int(chance(rng, 0.75))
+    low, high = xy[:, axis].min(), xy[:, axis].max()
+    share = rng.uniform(0.1, 0.6) * (high - low)
+    edges = Shown(shown.low.copy(), shown.high.copy())
+    if chance(rng, 0.8):
+        edges.high[axis] = np.clip(round(high - share), shown.low[axis], shown.high[axis])
+    else:
+        edges.low[axis] = np.clip(round(low + share), shown.low[axis], shown.high[axis])
+    return edges
 
 
 def colour_table(rng: Generator) -> Picture:

@@ -56,20 +56,17 @@ def _moving(points: Tensor, slots: Tensor, random: torch.Generator) -> Tensor:
     return (points + shift[:, :, None]) @ turn.transpose(2, 3)
 
 
-def into_virtual_camera(points: Tensor, key: int, jitter: Tensor) -> Tensor:
+def into_virtual_camera(points: Tensor, key: int) -> Tensor:
     """
     Turn the camera on the spot until the key frame's person stands on the optical axis.
 
     points   (B, T, J, 3)  camera frame
-    jitter   (B, 2)        error of the aim, in heights of the person
     returns  (B, T, J, 3)  virtual camera
     """
     rays, seen = project(points[:, key])
     rays = torch.where(seen[..., None], rays, rays[:, :1])
     low, high = rays.amin(dim=1), rays.amax(dim=1)
-    size = (high - low).amax(dim=1, keepdim=True)
-    aim = (low + high) / 2 + jitter * size
-    return points @ look_at(aim).transpose(1, 2)[:, None]
+    return points @ look_at((low + high) / 2).transpose(1, 2)[:, None]
 
 
 def look_at(rays: Tensor) -> Tensor:

@@ -9,13 +9,17 @@ A sampler's second step does not see the truth in noise, as in Ho et al. 2020, b
 own first answer in noise. Most examples are made like that (exposure bias, Ning et al. 2023).
 """
 
+from contextlib import AbstractContextManager, nullcontext
+import math
+
 from diffpose_ros.train.loop import average_gradients, Budget, Ema
 from diffpose_ros.video2d.decoder import Scales
-from diffpose_ros.video2d.heatmap import encode, project
+from diffpose_ros.video2d.heatmap import encode, project, SIGMA_SHARE
 from diffpose_ros.video2d.layers import deconv_bn
 from diffpose_ros.video2d.network import PoseNetwork
 import torch
 from torch import nn, Tensor
+from torch.nn.attention import sdpa_kernel, SDPBackend
 
 OUTLIER = 1.2  # loss of a joint, in energies of its target, from which it may be mislabelled
 WARM_UP = 0.5  # share of the run that teaches the backbone alone
@@ -36,14 +40,16 @@ def pose_loss(predicted: Tensor, target: Tensor, weight: Tensor, progress: float
     """
     Return the mean squared error of the heatmaps, in energies of a joint's Gaussian.
 
-    An empty heatmap costs a joint 1, a confident peak elsewhere 2. Once the network knows people,
+    An empty heatmap costs a joint 1, a confident peak elsewhere 2, one of a joint that is not in
+    the picture 1. Once the network knows people,
     such a peak speaks rather for a wrong or mirrored label: beyond OUTLIER a joint's weight falls
     with the square of its loss. Until then, pixels of joints count more than the background.
 
     predicted, target  (B, J, rows, columns)
     weight             (B, J)
     """
-    energy = (target**2).sum(dim=(2, 3)).clamp(min=1)
+    sigma = SIGMA_SHARE * target.shape[2]
+    energy = (target**2).sum(dim=(2, 3)).clamp(min=math.pi * sigma**2)
     emphasis = 1 + (EMPHASIS if progress < ROBUST_FROM else 0.0) * target
     loss = (emphasis * (predicted - target) ** 2).sum(dim=(2, 3)) / energy
     if progress > ROBUST_FROM:
@@ -125,12 +131,15 @@ class Learner(nn.Module):
 
     def _noisy(self, target: Tensor, scales: Scales, t: Tensor) -> Tensor:
         """Return x_t of the truth, or of the network's own answer to the same noise."""
-        network, eps = self.network, torch.randn_like(target)
-        with torch.no_grad():
-            last = torch.full_like(t, len(network.schedule) - 1)
-            own = project(network.decoder(eps, scales, last).float())
-        truth = torch.rand(len(t), device=t.device) < TRUTH_SHARE
-        x_0 = torch.where(truth[:, None, None, None], target, own)
+        network, eps, x_0 = self.network, torch.randn_like(target), target.clone()
+        last = len(network.schedule) - 1
+        # At the last step nothing is left of x_0, whatever it is.
+        own = (torch.rand(len(t), device=t.device) > TRUTH_SHARE) & (t < last)
+        if own.any():
+            with torch.no_grad():
+                F_1, F_2, F_3 = (F_j[own] for F_j in scales)
+                first = network.decoder(eps[own], (F_1, F_2, F_3), t[own].fill_(last))
+            x_0[own] = project(first.float())
         return network.schedule.add_noise(network.to_signal(x_0), t, eps)
 
 
@@ -152,7 +161,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group['lr'] = self.learning_rate * budget.learning_rate_share()
         batch = {name: value.to(self.device) for name, value in batch.items()}
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+        with bf16, self._attention(batch):
             loss = self.learner.loss(batch, budget.progress)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -161,3 +171,8 @@ class Trainer:
         self.optimizer.step()
         self.ema.update(self.learner)
         return float(loss.detach())
+
+    def _attention(self, batch: dict[str, Tensor]) -> AbstractContextManager[None]:
+        """Choose its kernel: on a processor, plain products for the few tokens of one frame."""
+        few = self.device.type == 'cpu' and batch['frames'].shape[1] == 1
+        return sdpa_kernel(SDPBackend.MATH) if few else nullcontext()

@@ -12,6 +12,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+ABSENT = 0.05  # of the crop's height; joints less far outside teach nothing
+NOWHERE = -1000.0  # pixels; the heatmap of a joint there is empty
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -43,7 +46,8 @@ class WindowDataset(Dataset):
     Makes windows on demand: dataset[wish] is a sample, the same for the same wish.
 
     A sample is a dictionary of arrays: frames (T, 3, h, w) uint8 RGB, present (T,) bool,
-    xy (J, 2) pixels of the key frame's crop, weight (J,). T is 1 without a window.
+    xy (J, 2) pixels of the key frame's crop, weight (J,). T is 1 without a window. Joints well
+    outside what is shown are NOWHERE: they are not to be found.
     """
 
     def __init__(self, mixture: Mixture, past: int, future: int, strength: Strength) -> None:
@@ -63,8 +67,14 @@ class WindowDataset(Dataset):
         xy = augment.move_points(view, people.xy[i])
         if augment.is_mirrored(view):
             xy, labelled = xy[skeleton.mirror], labelled[skeleton.mirror]
-        inside = ((xy > -0.5) & (xy < np.array(wish.size) - 0.5)).all(axis=1)
-        weight = joint_weights(skeleton) * (labelled & inside)
+        shown = augment.Shown(np.zeros(2), np.array(wish.size) - 1.0)
+        if labelled.any() and chance(rng, self.strength.cut_share):
+            shown = augment.cut_person(shown, xy[labelled], rng)
+            shown.hide_the_rest(frames)
+        beyond = shown.beyond(xy)
+        absent = beyond > ABSENT * wish.size[1]
+        xy[absent] = NOWHERE
+        weight = joint_weights(skeleton) * (labelled & ((beyond < 0.5) | absent))
         return {
             'frames': frames.transpose(0, 3, 1, 2),
             'present': present,

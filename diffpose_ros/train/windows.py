@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.cameras import into_virtual_camera, project, random_views
+from diffpose_ros.train.cameras import into_virtual_camera, look_at, project, random_views
 from diffpose_ros.train.mocap import Clips, MotionSampler
-from diffpose_ros.train.noise2d import corrupt
+from diffpose_ros.train.noise2d import corrupt, Estimate2D
 import torch
 from torch import Tensor
 import torch.nn.functional as F
@@ -63,12 +63,11 @@ class WindowSampler:
         return windows.padded(self._past - past, self._future - future)
 
     def _seen(self, joints: Tensor, present: Tensor, key: int) -> Windows:
-        points = random_views(joints, key, self._random)
-        jitter = 0.03 * torch.randn(len(joints), 2, generator=self._random)
-        points = into_virtual_camera(points, key, jitter)
-        rays, seen = project(points)
+        points = into_virtual_camera(random_views(joints, key, self._random), key)
+        rays, before = project(points)
         height = (rays[:, key].amax(dim=1) - rays[:, key].amin(dim=1)).amax(dim=1)
-        estimate = corrupt(rays, seen, height, self._random)
+        estimate = corrupt(rays, before, height, self._random)
+        points, rays, estimate = aimed(points, rays, estimate, key)
         there = present[..., None]
         return Windows(
             torch.where(there[..., None], estimate.rays, 0.0),
@@ -78,3 +77,27 @@ class WindowSampler:
             points - points[:, :, HIP, None],
             rays,
         )
+
+
+def aimed(
+    points: Tensor, rays: Tensor, estimate: Estimate2D, key: int
+) -> tuple[Tensor, Tensor, Estimate2D]:
+    """
+    Turn the camera to the middle of the joints that the key frame tells, as Stage3D does.
+
+    Where joints are missing that is not the middle of the person, so it must not tell where they
+    are. Errors and covariances of the estimate stay as they are.
+
+    points   (B, T, J, 3)  as the camera sees them
+    rays     (B, T, J, 2)  their projections, without error
+    returns  the three in the turned camera
+    """
+    told = (estimate.score[:, key] > 0)[..., None]
+    low = estimate.rays[:, key].masked_fill(~told, torch.inf).amin(dim=1)
+    high = estimate.rays[:, key].masked_fill(~told, -torch.inf).amax(dim=1)
+    middle = torch.where(told.any(dim=1), (low + high) / 2, 0.0)
+    turned = points @ look_at(middle).transpose(1, 2)[:, None]
+    there, before = project(turned)
+    score = estimate.score * before
+    moved = torch.where((score > 0)[..., None], there + estimate.rays - rays, 0.0)
+    return turned, there, Estimate2D(moved, estimate.covariance, score)

@@ -36,7 +36,7 @@ class NetworkConfig:
     depths: tuple[int, int, int] = (2, 2, 2)
     dim: int = 128  # channels of F
     strl_layers: int = 2
-    decoder_layers: int = 2  # of the transformer at the lowest scale
+    decoder_layers: int = 1  # of the transformer at the lowest scale
     decoder_widths: tuple[int, int] = (64, 32)  # channels of F^2 and F^3
     heads: int = 4
     diffusion_steps: int = 1000

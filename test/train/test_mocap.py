@@ -4,6 +4,8 @@ import math
 
 from diffpose_ros.core.camera import look_at as core_look_at
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.stage3d import centre
+from diffpose_ros.core.track import Sighting
 from diffpose_ros.train.cameras import into_virtual_camera, look_at, project, random_orientations
 from diffpose_ros.train.kinematics import Body, frames_of, limb_directions, pose_legs
 from diffpose_ros.train.mocap import (
@@ -189,7 +191,7 @@ def test_orientations_are_rotations_that_keep_most_people_upright(random):
 
 def test_virtual_camera_has_the_person_on_its_axis():
     points = standing()[None, None] * torch.tensor([1.0, -1, 1]) + torch.tensor([1.0, 0.5, 4])
-    rays, _ = project(into_virtual_camera(points, 0, torch.zeros(1, 2)))
+    rays, _ = project(into_virtual_camera(points, 0))
     middle = (rays.amin(dim=2) + rays.amax(dim=2)) / 2
     assert middle.abs().max() < 0.01
 
@@ -233,3 +235,12 @@ def test_same_seed_gives_the_same_motion():
         for _ in range(2)
     )
     assert torch.equal(one, other)
+
+
+def test_the_camera_is_aimed_as_in_the_pipeline_at_the_joints_that_are_told(random):
+    windows = WindowSampler(walk(), 13, 13, random).draw(200, 'causal')
+    key, told = windows.rays[:, 13], windows.score[:, 13] > 0
+    assert (~told).any()
+    for rays, known in zip(key, told, strict=True):
+        sighting = Sighting(0, None, rays.numpy(), None, known.numpy())
+        assert np.abs(centre(sighting)).max() < 0.05  # turned rays are not quite in the middle

@@ -1,15 +1,23 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.labelled import (
     People,
 )
-from diffpose_ros.train.stills import draw_holes, joint_weights, Mixture, WindowDataset, Wish
+from diffpose_ros.train.stills import (
+    draw_holes,
+    joint_weights,
+    Mixture,
+    NOWHERE,
+    WindowDataset,
+    Wish,
+)
 import numpy as np
 
 J = len(POSETRACK_15.joints)
 SIZE = (48, 64)
+FULL, PLAIN = Strength(), Strength(*[0.0] * len(fields(Strength)))
 
 
 def crowd(count: int = 3) -> People:
@@ -23,8 +31,8 @@ def crowd(count: int = 3) -> People:
     )
 
 
-def dataset(people: People) -> WindowDataset:
-    return WindowDataset(Mixture((people,), (1.0,), (1.0,)), 2, 2, Strength())
+def dataset(people: People, strength: Strength = FULL) -> WindowDataset:
+    return WindowDataset(Mixture((people,), (1.0,), (1.0,)), 2, 2, strength)
 
 
 def test_the_same_wish_is_answered_with_the_same_sample():
@@ -45,16 +53,28 @@ def test_a_window_has_its_key_frame_and_a_single_picture_is_one_frame():
     assert (window['frames'][~window['present']] == 0).all()
 
 
-def test_joints_outside_the_crop_and_joints_without_label_weigh_nothing():
+def test_joints_without_label_weigh_nothing():
     people = crowd()
     people.labelled[:, 3] = False
     for seed in range(20):
-        sample = dataset(people)[Wish(seed, SIZE, False)]
-        xy, weight = sample['xy'], sample['weight']
-        outside = (xy < -0.5).any(axis=1) | (xy > np.array(SIZE) - 0.5).any(axis=1)
-        assert (weight[outside] == 0).all()
+        weight = dataset(people)[Wish(seed, SIZE, False)]['weight']
         partner = POSETRACK_15.mirror[3]
         assert weight[3] == 0 or weight[partner] == 0  # the mirror exchanges the two
+
+
+def test_a_person_whom_the_border_cuts_has_joints_that_are_not_to_be_found():
+    people, absent = crowd(), 0
+    people.pictures[:] = [np.full((120, 100, 3), 200, np.uint8)] * 3
+    data = dataset(people, replace(PLAIN, cut_share=1.0))
+    for seed in range(40):
+        sample = data[Wish(seed, SIZE, False)]
+        xy, weight, dark = sample['xy'], sample['weight'], (sample['frames'][0] == 0).all(axis=0)
+        nowhere = (xy == NOWHERE).all(axis=1)
+        assert (weight[nowhere] > 0).all()
+        absent += nowhere.sum()
+        columns, rows = np.rint(xy[(weight > 0) & ~nowhere]).astype(int).T
+        assert not dark[rows, columns].any()
+    assert absent > 40
 
 
 def test_windows_are_drawn_from_the_films_and_single_frames_from_the_photographs():
@@ -72,7 +92,7 @@ def test_a_mirrored_person_has_left_and_right_exchanged():
     xy[:, 1] = upright
     rights = [name.startswith('r_') for name in POSETRACK_15.joints]
     xy[:, 0] = np.where(rights, 40, 60)  # the person's right is on the picture's left
-    plain = Strength(0, 0, 0, 1.0, 0, 0, 0, 0, 0, 0)
+    plain = replace(PLAIN, flip_share=1.0)
     data = WindowDataset(Mixture((people,), (1.0,), (1.0,)), 2, 2, plain)
     seen = data[Wish(0, SIZE, False)]['xy']
     right_wrist, left_wrist = POSETRACK_15.index('r_wrist', 'l_wrist')
