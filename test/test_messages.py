@@ -49,12 +49,12 @@ def test_the_constants_are_those_that_the_architecture_names():
 
     states = ('TENTATIVE', 'CONFIRMED', 'OCCLUDED', 'TERMINATED')
     joints = ('INVALID', 'MEASURED', 'INFERRED', 'OUT_OF_VIEW')
-    scales = ('NONE', 'BODY_PRIOR', 'DEPTH')
+    scales = ('NONE', 'BODY_PRIOR', 'DEPTH', 'HEIGHT')
     bits = ('BUDGET', 'CPU_FALLBACK', 'NO_CAMERA_INFO', 'LOW_RATE', 'PEOPLE_CUT', 'TF')
     bits += ('NO_DEPTH', 'NO_DETECTIONS')
     assert [getattr(Skeleton, name) for name in states] == [0, 1, 2, 3]
     assert [getattr(Skeleton, f'JOINT_{name}') for name in joints] == [0, 1, 2, 3]
-    assert [getattr(Skeleton, f'SCALE_{name}') for name in scales] == [0, 1, 2]
+    assert [getattr(Skeleton, f'SCALE_{name}') for name in scales] == [0, 1, 2, 3]
     assert [getattr(InferenceInfo, f'DEGRADED_{name}') for name in bits] == [
         2**n for n in range(8)
     ]

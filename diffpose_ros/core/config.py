@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+MIN_HEIGHT_M = 0.5  # nobody is shorter
 PRECISIONS = ('auto', 'float32', 'bfloat16')
 
 
@@ -133,8 +134,23 @@ class PipelineConfig(Checked):
     lifter_model: str = setting('', 'checkpoint of the lifter; empty = the packaged one')
     max_people: int = setting(10, 'people tracked at once', low=1, high=50, dynamic=True)
     joint_threshold: float = setting(
-        0.3, 'score from which a 2D joint counts as measured', low=0, high=1, dynamic=True
+        0.3, 'score from which a 2D joint counts as measured', low=0.01, high=1, dynamic=True
+    )
+    person_height_m: float = setting(
+        0.0,
+        'height of the people, metres, from 0.5 on: fixes size and distance; 0 = an adult',
+        low=0,
+        high=2.5,
+        dynamic=True,
     )
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 0 < self.person_height_m < MIN_HEIGHT_M:
+            raise ValueError(
+                f'person_height_m = {self.person_height_m}; set it from {MIN_HEIGHT_M} to 2.5, or '
+                'to 0 where it is not known'
+            )

@@ -35,6 +35,7 @@ class ScaleSource(IntEnum):
     NONE = 0
     BODY_PRIOR = 1
     DEPTH = 2
+    HEIGHT = 3
 
 
 def check_shape(name: str, array: NDArray, shape: tuple[int | None, ...]) -> None:

@@ -1,7 +1,7 @@
 """From tracks to 3D poses: virtual camera, window on a time grid, lifting, placement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 
 from diffpose_ros.core.camera import Camera, look_at, rotate_rays
@@ -10,9 +10,10 @@ from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.track import Sighting, Track
+from diffpose_ros.lift3d.calibration import with_size
 from diffpose_ros.lift3d.depth import refine, surface_depths, window_radius
 from diffpose_ros.lift3d.lifter import LiftedPose, PoseLifter, Window
-from diffpose_ros.lift3d.placement import place, Placement
+from diffpose_ros.lift3d.placement import AVERAGE, BodySize, place, Placement
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +21,8 @@ Floats = NDArray[np.float64]
 NEIGHBOURS = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]])  # (3, 1, 2), pixels
 MAX_BACK_PX = 2.0  # a ray that the lens puts farther from its pixel than this is none
 LONGEST_RAY = 50.0  # nor is one within a degree of the image plane
-NOWHERE = Placement(np.zeros(3), np.full((3, 3), np.nan))
+HEIGHT_DEVIATION = 0.03  # of a body's size where the person's height is known
+LEAST_DEVIATION = 0.02  # and where depth images told it: their errors are much alike
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,16 @@ class Aimed:
 
     inputs: Window
     rotation: Floats
+
+
+@dataclass(frozen=True)
+class View:
+    """What is known of an image besides the people in it; arguments of Stage3D.lift."""
+
+    camera: Camera
+    config: PipelineConfig
+    calibrated: bool
+    depth: NDArray[np.float32] | None
 
 
 class Stage3D:
@@ -83,18 +95,11 @@ class Stage3D:
             return []
         keys = [position(track, stamp_ns) for track in tracks]
         windows = [self._window(*seen) for seen in zip(tracks, keys, strict=True)]
-        lifted = self._run(windows, config.inference)
+        lifted = split(self._run(windows, config.inference))
+        view = View(camera, config, calibrated, depth)
         return [
-            self._finish(
-                track.sightings[key],
-                window,
-                pose,
-                camera,
-                config.joint_threshold,
-                calibrated,
-                depth,
-            )
-            for track, key, window, pose in zip(tracks, keys, windows, split(lifted), strict=True)
+            self._finish(track, track.sightings[key], window, pose, view)
+            for track, key, window, pose in zip(tracks, keys, windows, lifted, strict=True)
         ]
 
     def warm_up(self, settings: InferenceConfig) -> None:
@@ -131,46 +136,47 @@ class Stage3D:
         return Aimed(window, rotation)
 
     def _finish(
-        self,
-        sighting: Sighting,
-        window: Aimed,
-        pose: LiftedPose,
-        camera: Camera,
-        threshold: float,
-        calibrated: bool,
-        depth: NDArray[np.float32] | None,
+        self, track: Track, sighting: Sighting, window: Aimed, pose: LiftedPose, view: View
     ) -> Pose3D:
         R = window.rotation.T  # back into the camera
-        relative, covariance = pose.mean[0] @ R.T, R @ pose.covariance[0] @ R.T
-        states = joint_states(sighting.pose, camera, threshold)
-        placed, source = NOWHERE, ScaleSource.NONE
-        if calibrated:
-            placed, source = self._place(window, pose).turned(R), ScaleSource.BODY_PRIOR
-        if calibrated and depth is not None:
+        turned = LiftedPose(pose.hypotheses @ R.T, pose.mean @ R.T, R @ pose.covariance @ R.T)
+        states = joint_states(sighting, view.camera, view.config.joint_threshold)
+        body = track.body or self._usual_body(view.config.person_height_m)
+        placed = Placement(np.zeros(3), np.full((3, 3), np.nan), body)
+        if view.calibrated:
+            placed = self._place(window, pose, body).turned(R)
             seen = states == JointState.MEASURED
-            measured = measure(placed, relative, covariance, sighting, seen, camera, depth)
+            measured = measure(placed, turned, sighting, seen, view)
             if measured is not None:
-                placed, source = measured, ScaleSource.DEPTH
-        hypotheses = placed.size * pose.hypotheses[0] @ R.T + placed.root
-        covariance = placed.size**2 * covariance
+                placed, track.body = measured, remembered(measured.body)
+        size, relative = placed.body.mean, turned.mean[0]
+        covariance = size**2 * with_size(turned.covariance[0], relative, placed.body.deviation)
+        hypotheses = size * turned.hypotheses[0] + placed.root
         return Pose3D(
-            placed.size * relative + placed.root,
-            covariance + placed.covariance if calibrated else covariance,
+            size * relative + placed.root,
+            covariance + placed.covariance if view.calibrated else covariance,
             placed.covariance,
             hypotheses,
             np.full(len(hypotheses), 1 / len(hypotheses)),
             states,
-            source,
+            placed.body.source if view.calibrated else ScaleSource.NONE,
         )
 
-    def _place(self, window: Aimed, pose: LiftedPose) -> Placement:
-        key = self._lifter.past
+    def _usual_body(self, height_m: float) -> BodySize:
+        """Return the size of somebody of whom only the height is known; 0 = not even that."""
+        if not height_m:
+            return AVERAGE
+        return BodySize(height_m / self._lifter.height_m, HEIGHT_DEVIATION, ScaleSource.HEIGHT)
+
+    def _place(self, window: Aimed, pose: LiftedPose, body: BodySize) -> Placement:
+        key, relative = self._lifter.past, pose.mean[0]
         return place(
-            pose.mean[0],
-            pose.covariance[0],
+            relative,
+            with_size(pose.covariance[0], relative, body.deviation),
             window.inputs.rays[0, key],
             window.inputs.covariance[0, key],
             window.inputs.score[0, key],
+            body,
         )
 
 
@@ -182,19 +188,23 @@ def empty_window(present: NDArray[np.bool_]) -> Window:
 
 def measure(
     placed: Placement,
-    relative: Floats,
-    covariance: Floats,
+    pose: LiftedPose,
     sighting: Sighting,
     seen: NDArray[np.bool_],
-    camera: Camera,
-    depth: NDArray[np.float32],
+    view: View,
 ) -> Placement | None:
-    """Correct a placement by a depth image, camera frame; None where that tells nothing."""
-    if not np.isfinite(placed.root).all():
+    """Correct a placement by the depth image, camera frame; None where there is none to do it."""
+    if view.depth is None or not np.isfinite(placed.root).all():
         return None
-    radius = window_radius(float(camera.K[0, 0]), float(placed.root[2]))
-    surface = surface_depths(depth, sighting.pose.xy, seen, radius)
-    return refine(placed, relative, covariance, sighting.rays, surface)
+    radius = window_radius(float(view.camera.K[0, 0]), float(placed.root[2]))
+    surface = surface_depths(view.depth, sighting.pose.xy, seen, radius)
+    covariance = with_size(pose.covariance[0], pose.mean[0], placed.body.deviation)
+    return refine(placed, pose.mean[0], covariance, sighting.rays, surface)
+
+
+def remembered(body: BodySize) -> BodySize:
+    """Return what later images may know of a body that a depth image told."""
+    return replace(body, deviation=max(body.deviation, LEAST_DEVIATION))
 
 
 def position(track: Track, stamp_ns: int) -> int:
@@ -278,10 +288,10 @@ def split(lifted: LiftedPose) -> list[LiftedPose]:
     ]
 
 
-def joint_states(pose: Pose2D, camera: Camera, threshold: float) -> NDArray[np.uint8]:
+def joint_states(sighting: Sighting, camera: Camera, threshold: float) -> NDArray[np.uint8]:
     """Say for every joint (J,) whether it was measured, inferred or lies out of view."""
-    size = np.array([camera.width, camera.height])
-    inside = ((pose.xy > -0.5) & (pose.xy < size - 0.5)).all(axis=1)
-    outside = np.isfinite(pose.xy).all(axis=1) & ~inside
-    states = np.where(pose.score >= threshold, JointState.MEASURED, JointState.INFERRED)
+    size, xy = np.array([camera.width, camera.height]), sighting.pose.xy
+    inside = ((xy > -0.5) & (xy < size - 0.5)).all(axis=1)
+    outside = np.isfinite(xy).all(axis=1) & ~inside
+    states = np.where(sighting.score >= threshold, JointState.MEASURED, JointState.INFERRED)
     return np.where(outside, JointState.OUT_OF_VIEW, states).astype(np.uint8)

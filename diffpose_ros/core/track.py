@@ -8,6 +8,7 @@ from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.likeness import likeness, Skeleton2D
 from diffpose_ros.core.people import Box, Pose2D, TrackState
+from diffpose_ros.lift3d.placement import BodySize
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -58,6 +59,7 @@ class Track:
     stamp_ns: int = 0  # of the newest frame
     # (V, C, h, w) of the crop by id() of the frame, for the frames that windows may hold
     features: dict[int, Tensor] = field(default_factory=dict)
+    body: BodySize | None = None  # as depth images told it
     sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=MAX_SIGHTINGS))
 
     def state(self, min_hits: int) -> TrackState:

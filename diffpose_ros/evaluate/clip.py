@@ -83,6 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         option = f'--{name.replace("_", "-")}'
         parser.add_argument(option, type=int, default=getattr(effort, name), help=about)
     parser.add_argument(
+        '--person-height', type=float, default=0.0, help='metres, of everybody; 0 = not known'
+    )
+    parser.add_argument(
         '--true-2d', action='store_true', help='lift the labelled 2D joints: the lifter alone'
     )
     parser.add_argument(
@@ -101,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         lift_steps=args.lift_steps,
         hypotheses=args.hypotheses,
     )
-    config = replace(config, inference=inference)
+    config = replace(config, inference=inference, person_height_m=args.person_height)
     pipeline = lifting(config, labels) if args.true_2d else PosePipeline.from_config(config)
     pipeline.warm_up()
     start = time.perf_counter()

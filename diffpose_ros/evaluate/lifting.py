@@ -21,6 +21,7 @@ from diffpose_ros.core.files import write_json
 from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
 from diffpose_ros.evaluate.figures import columns
+from diffpose_ros.lift3d.calibration import with_size
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.lift3d.lifter import Lifter, PoseLifter, Window
 from diffpose_ros.lift3d.start import STARTS
@@ -107,7 +108,7 @@ def lift_part(lifter: PoseLifter, windows: TestWindows, setting: Setting) -> Lif
     ]
     return Lifted(
         np.concatenate([pose.mean for pose in poses]),
-        np.concatenate([pose.covariance for pose in poses]),
+        np.concatenate([with_size(pose.covariance, pose.mean) for pose in poses]),
         windows.truth,
         np.full(len(windows.truth), windows.group),
     )

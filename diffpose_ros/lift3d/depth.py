@@ -9,9 +9,9 @@ outliers, the image tells nothing. What wins corrects root and size together, be
 is nearer than its picture tells is smaller than assumed.
 """
 
+from diffpose_ros.core.people import ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.lift3d.calibration import SIZE_DEVIATION
-from diffpose_ros.lift3d.placement import Placement
+from diffpose_ros.lift3d.placement import BodySize, Placement
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,8 +66,8 @@ def refine(
     """
     Correct a placement by the distances of torso joints, all in the camera's optical frame.
 
-    relative             (J, 3)     metres from the hip
-    relative_covariance  (J, 3, 3)  metres squared
+    relative             (J, 3)     metres from the hip, of a body of size 1
+    relative_covariance  (J, 3, 3)  metres squared, likewise
     rays                 (J, 2)     x / z and y / z
     surface              (J,)       metres along the optical axis, NaN = unknown
     returns              root and size; None where the distances tell nothing
@@ -75,6 +75,8 @@ def refine(
     known = np.isfinite(surface[TORSO])
     if not np.isfinite(placed.root).all() or known.sum() < 2:
         return None
+    size = placed.body.mean
+    relative, relative_covariance = size * relative, size**2 * relative_covariance
     joints = np.array(TORSO)[known]
     joint_z = surface[joints] + behind_surface(relative, rays)[known]
     sensor = (NOISE * surface[joints]) ** 2 + SURFACE_DEVIATION_M**2
@@ -139,17 +141,20 @@ def _correct(placed: Placement, relative_z: Floats, z: Floats, weight: Floats) -
 
 
 def _update(placed: Placement, relative_z: float, z: float, variance: float) -> Placement:
-    """Take in that root z + size * relative z is z: one step of a Kalman filter."""
-    root, size_variance = placed.root, SIZE_DEVIATION**2
+    """Take in that root z + growth * relative z is z: one step of a Kalman filter."""
+    root, body = placed.root, placed.body
+    variance_of_growth = body.deviation**2
     state = np.append(root, 1.0)
     P = np.block(
         [
-            [placed.covariance, size_variance * root[:, None]],
-            [size_variance * root[None], np.full((1, 1), size_variance)],
+            [placed.covariance, variance_of_growth * root[:, None]],
+            [variance_of_growth * root[None], np.full((1, 1), variance_of_growth)],
         ]
     )
     H = np.array([0, 0, 1, relative_z])
     gain = P @ H / (H @ P @ H + variance)
     state = state + gain * (z - H @ state)
     P = P - np.outer(gain, H @ P)
-    return Placement(state[:3], P[:3, :3], float(state[3]))
+    growth, deviation = float(state[3]), float(np.sqrt(P[3, 3]))
+    grown = BodySize(body.mean * growth, deviation / growth, ScaleSource.DEPTH)
+    return Placement(state[:3], P[:3, :3], grown)

@@ -26,7 +26,7 @@ class LiftedPose:
 
     hypotheses  (B, N, J, 3)
     mean        (B, J, 3)
-    covariance  (B, J, 3, 3)  metres squared
+    covariance  (B, J, 3, 3)  metres squared, of a body of known size
     """
 
     hypotheses: Floats
@@ -56,11 +56,13 @@ class PoseLifter(Protocol):
 
     past, future  slots of the window before and after the key frame
     period_s      distance of the slots
+    height_m      of a person who is as large as the lifter makes everybody
     """
 
     past: int
     future: int
     period_s: float
+    height_m: float
 
     def lift(self, window: Window, steps: int, hypotheses: int) -> LiftedPose:
         """Lift the key frames of windows, see Lifter.lift."""
@@ -84,6 +86,7 @@ class Lifter:
         self.past = model.config.past
         self.future = model.config.future
         self.period_s = model.config.period_s
+        self.height_m = calibration.height_m
 
     @classmethod
     def from_checkpoint(
@@ -107,7 +110,7 @@ class Lifter:
             self.past,
         )
         poses, spread, image = self._run(observation, steps, hypotheses)
-        covariance = self._calibration.covariance(poses, spread, image)
+        covariance = self._calibration.covariance(poses, spread, image, steps)
         return LiftedPose(poses, poses.mean(axis=1), covariance)
 
     @torch.inference_mode()

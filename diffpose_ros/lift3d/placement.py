@@ -9,7 +9,7 @@ of joints that do not fit. The size of the body is a prior, so its uncertainty g
 
 from dataclasses import dataclass
 
-from diffpose_ros.core.people import check_shape
+from diffpose_ros.core.people import check_shape, ScaleSource
 from diffpose_ros.lift3d.calibration import SIZE_DEVIATION
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +23,38 @@ RAY_FLOOR = 1e-4  # smallest deviation of a ray, radians: a fraction of a pixel
 
 
 @dataclass(frozen=True)
+class BodySize:
+    """
+    How large a person is: what a relative pose is to be multiplied by.
+
+    deviation  relative to the mean
+    source     what told it
+    """
+
+    mean: float = 1.0
+    deviation: float = SIZE_DEVIATION
+    source: ScaleSource = ScaleSource.BODY_PRIOR
+
+
+AVERAGE = BodySize()
+
+
+@dataclass(frozen=True)
 class Placement:
     """
     The hip in the frame of the rays.
 
     root        (3,)    metres
     covariance  (3, 3)  metres squared
-    size        what the relative pose is to be multiplied by
     """
 
     root: Floats
     covariance: Floats
-    size: float = 1.0
+    body: BodySize = AVERAGE
 
     def turned(self, R: Floats) -> 'Placement':
         """Return the same place in a frame rotated by R (3, 3)."""
-        return Placement(R @ self.root, R @ self.covariance @ R.T, self.size)
+        return Placement(R @ self.root, R @ self.covariance @ R.T, self.body)
 
 
 def place(
@@ -47,12 +63,13 @@ def place(
     rays: Floats,
     ray_covariance: Floats,
     score: Floats,
+    body: BodySize = AVERAGE,
 ) -> Placement:
     """
     Find the root by confidence-weighted least squares.
 
-    relative             (J, 3)     metres from the hip
-    relative_covariance  (J, 3, 3)  metres squared
+    relative             (J, 3)     metres from the hip, of a body of size 1
+    relative_covariance  (J, 3, 3)  metres squared, likewise
     rays                 (J, 2)     x / z and y / z
     ray_covariance       (J, 2, 2)  the same units squared
     score                (J,)       0 to 1; 0 = not seen
@@ -64,15 +81,14 @@ def place(
     check_shape('score', score, (joints,))
     seen = (score > 0) & np.isfinite(rays).all(axis=1)
     if not seen.any() or not np.ptp(rays[seen], axis=0).any():
-        return Placement(np.full(3, np.nan), np.full((3, 3), np.nan))
-    equations = _Equations.of(
-        relative[seen], relative_covariance[seen], rays[seen], ray_covariance[seen]
-    )
-    root = _first_guess(relative[seen], rays[seen], score[seen])
+        return Placement(np.full(3, np.nan), np.full((3, 3), np.nan), body)
+    pose, covariance = body.mean * relative[seen], body.mean**2 * relative_covariance[seen]
+    equations = _Equations.of(pose, covariance, rays[seen], ray_covariance[seen])
+    root = _first_guess(pose, rays[seen], score[seen])
     for _ in range(ROUNDS):
         root, information = equations.solve(root, score[seen])
-    size = SIZE_DEVIATION**2 * np.outer(root, root)
-    return Placement(root, np.linalg.inv(information) + size)
+    size = body.deviation**2 * np.outer(root, root)
+    return Placement(root, np.linalg.inv(information) + size, body)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from diffpose_ros.core.checkpoint import Checkpoint
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.lift3d.calibration import Calibration, Floats
+from diffpose_ros.lift3d.calibration import Floats, HEIGHT_M, shape_covariance
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.graph import GraphNetwork
 from diffpose_ros.lift3d.lifter import checked_window, LiftedPose, to_numpy, Window
@@ -45,6 +45,7 @@ class ReleasedLifter:
     """
 
     period_s = 1 / 50
+    height_m = HEIGHT_M
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class ReleasedLifter:
     def _distribution(self, poses: Floats, image: Floats) -> LiftedPose:
         spread = np.full((len(poses), JOINTS, 3), UNCALIBRATED_M)
         spread[:, HIP] = 0
-        covariance = Calibration.from_manifest(None).covariance(poses, spread, image)
+        covariance = shape_covariance(np.ones(JOINTS), poses, spread, image)
         return LiftedPose(poses, poses.mean(axis=1), covariance)
 
     def _tensor(self, array: Floats) -> Tensor:

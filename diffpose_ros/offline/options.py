@@ -16,11 +16,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--seed', type=int, default=config.inference.seed, help='of all noise; default 0'
     )
+    about = 'height of the people, metres, where it is known: fixes their size and distance'
+    parser.add_argument('--person-height', type=float, default=config.person_height_m, help=about)
 
 
 def settings(args: argparse.Namespace) -> Settings:
     """Return the settings; ValueError when one is out of range."""
-    config = PipelineConfig(device=args.device)
+    config = PipelineConfig(device=args.device, person_height_m=args.person_height)
     return Settings(replace(config, inference=replace(config.inference, seed=args.seed)))
 
 

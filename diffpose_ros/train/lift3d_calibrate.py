@@ -11,12 +11,15 @@ import logging
 from pathlib import Path
 
 from diffpose_ros.core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from diffpose_ros.lift3d.calibration import Calibration, fit_calibration
+from diffpose_ros.lift3d.calibration import Calibration, fit_missing
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.lift3d.observation import observe
 from diffpose_ros.lift3d.start import start_noise
+from diffpose_ros.train.mocap import Clips
 from diffpose_ros.train.motions import motion_clips
 from diffpose_ros.train.windows import WindowSampler
+import numpy as np
+from numpy.typing import NDArray
 import torch
 
 log = logging.getLogger(__name__)
@@ -25,26 +28,34 @@ STEPS, HYPOTHESES = 2, 5  # the pipeline's defaults
 WINDOWS, BATCH, SEED = 4096, 256, 2
 
 
-@torch.no_grad()
 def calibrate(checkpoint: Checkpoint, data: Path) -> Calibration:
     """Fit the covariance to the errors on held-out motions, causal windows."""
     model = LiftModel.from_config(checkpoint.config)
     model.load_state_dict(checkpoint.tensors)
     model.eval()
-    clips = motion_clips(data, 'held_out')
+    missing, alone = (
+        fit_missing(*held_out_poses(model, motion_clips(data, 'held_out'), steps, hypotheses))
+        for steps, hypotheses in ((STEPS, HYPOTHESES), (1, 1))
+    )
+    return Calibration(missing, alone)
+
+
+@torch.no_grad()
+def held_out_poses(
+    model: LiftModel, clips: Clips, steps: int, hypotheses: int
+) -> list[NDArray[np.float64]]:
+    """Return the arguments of fit_missing."""
     c = model.config
     sampler = WindowSampler(clips, c.past, c.future, torch.Generator().manual_seed(SEED))
-    component, z = start_noise(model.mixture, HYPOTHESES, seed=0)
+    component, z = start_noise(model.mixture, hypotheses, seed=0)
     parts = []
     for _ in range(WINDOWS // BATCH):
         w = sampler.draw(BATCH, 'causal')
         observation = observe(w.rays, w.covariance, w.score, w.present, c.past)
-        states, context = model.hypotheses(observation, component, z, STEPS)
+        states, context = model.hypotheses(observation, component, z, steps)
         image = model.image_covariance(observation, context)
         parts.append((states[..., 2:], context.spread, image, w.truth[:, c.past]))
-    return fit_calibration(
-        *(torch.cat(values).double().numpy() for values in zip(*parts, strict=True))
-    )
+    return [torch.cat(values).double().numpy() for values in zip(*parts, strict=True)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -33,3 +33,8 @@ def test_every_setting_says_what_it_means_and_numbers_have_a_range(spec, value):
     assert spec.metadata['description']
     if isinstance(value, int | float):
         assert spec.metadata['low'] <= value <= spec.metadata['high']
+
+
+def test_a_height_that_nobody_has_is_refused():
+    with pytest.raises(ValueError, match=r'person_height_m = 0\.1; set it from 0\.5'):
+        PipelineConfig(person_height_m=0.1)

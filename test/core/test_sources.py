@@ -97,7 +97,7 @@ def test_a_full_frame_is_one_person_with_one_id():
     for n in range(5):
         (x,) = scene.see(n)
     assert x == pytest.approx(WIDTH / 2, abs=0.1 * WIDTH)
-    assert scene.pipeline._tracker._born == 1
+    assert scene.pipeline.ids_given == 1
     assert scene.detector.asked == 0
 
 

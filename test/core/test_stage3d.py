@@ -3,8 +3,9 @@
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Box, JointState, Pose2D, ScaleSource
-from diffpose_ros.core.stage3d import joint_states, sight, Stage3D, turn
+from diffpose_ros.core.stage3d import HEIGHT_DEVIATION, joint_states, sight, Stage3D, turn
 from diffpose_ros.core.track import Track
+from diffpose_ros.lift3d.calibration import SIZE_DEVIATION
 from diffpose_ros.lift3d.depth import behind_surface, TORSO
 from diffpose_ros.lift3d.lifter import LiftedPose
 import numpy as np
@@ -24,7 +25,7 @@ LENSES = {
 class Oracle:
     """A lifter that is told the pose in the camera's axes, and turns it as it is asked to."""
 
-    past, future, period_s = 3, 3, 1 / 30
+    past, future, period_s, height_m = 3, 3, 1 / 30, 1.75
 
     def __init__(self, root):
         self.root = root
@@ -164,6 +165,54 @@ def test_a_depth_image_corrects_place_and_size_and_says_so(camera):
     assert np.trace(pose.root_covariance) < 0.2 * np.trace(alone.root_covariance)
 
 
+def test_what_a_depth_image_told_of_the_size_holds_while_none_comes():
+    root, camera = np.array([-0.3, 0.2, 4.0]), LENSES['rectified']
+    farther = 1.06 * (BODY + root)  # looks the same
+    stage, track = Stage3D(Oracle(root)), track_at(root, camera)
+    with_depth, without = (
+        stage.lift(camera, [track], 0, PipelineConfig(), calibrated=True, depth=depth)[0]
+        for depth in (depth_of(farther, camera), None)
+    )
+    np.testing.assert_allclose(without.xyz, with_depth.xyz, atol=0.06)
+    assert without.scale_source == ScaleSource.DEPTH
+    alone, _ = lift(root, camera)
+    assert np.trace(without.root_covariance) < 0.3 * np.trace(alone.root_covariance)
+
+
+@pytest.mark.parametrize('height_m', [1.2, 1.75, 2.0])
+def test_a_known_height_fixes_size_and_distance(height_m):
+    root, camera = np.array([0.5, 0.1, 3.0]), LENSES['distorted']
+    oracle, track = Oracle(root), track_at(root, camera)
+    config = PipelineConfig(person_height_m=height_m)
+    (pose,) = Stage3D(oracle).lift(camera, [track], 0, config, calibrated=True)
+    factor = height_m / oracle.height_m
+    np.testing.assert_allclose(pose.xyz, factor * (BODY + root), atol=0.01)
+    np.testing.assert_allclose(pose.hypotheses[0], pose.xyz)
+    assert pose.scale_source == ScaleSource.HEIGHT
+    usual, _ = lift(root, camera)
+    known, guessed = (np.linalg.norm(p.root_covariance) for p in (pose, usual))
+    assert known < 0.4 * factor**2 * guessed
+
+
+def test_the_relative_covariance_is_that_of_the_size_that_is_known():
+    root, camera, relative = np.array([0.5, 0.1, 3.0]), LENSES['rectified'], BODY[3] - BODY[0]
+    (pose,) = Stage3D(Oracle(root)).lift(
+        camera, [track_at(root, camera)], 0, PipelineConfig(person_height_m=1.75), calibrated=True
+    )
+    usual, _ = lift(root, camera)
+    known, guessed = (p.covariance[3] - p.root_covariance for p in (pose, usual))
+    expected = (SIZE_DEVIATION**2 - HEIGHT_DEVIATION**2) * np.outer(relative, relative)
+    np.testing.assert_allclose(guessed - known, expected, atol=1e-5)
+
+
+def test_a_joint_that_the_lens_cannot_show_is_not_measured():
+    xy = np.array([[2000.0, 360.0], [640.0, 360.0]])
+    lens = Camera(K, 2600, 720, np.array([0.02, -0.01, 0.0, 0.0]), 'equidistant')
+    pose = Pose2D(xy, np.tile(np.eye(2), (2, 1, 1)), np.full(2, 0.9))
+    states = joint_states(sight(pose, lens, 0), lens, 0.3)
+    assert states.tolist() == [JointState.INFERRED, JointState.MEASURED]
+
+
 @pytest.mark.parametrize('nothing', [0.0, np.nan])
 def test_a_depth_image_without_valid_pixels_changes_nothing(nothing):
     root, camera = np.array([0.5, 0, 3.0]), LENSES['distorted']
@@ -207,6 +256,6 @@ def test_an_unknown_joint_stays_unknown():
 def test_joint_states_tell_measured_inferred_and_out_of_view():
     xy = np.array([[100.0, 100], [100, 100], [1400, 100], [np.nan, np.nan]])
     pose = Pose2D(xy, np.tile(np.eye(2), (4, 1, 1)), np.array([0.9, 0.1, 0.9, 0.0]))
-    states = joint_states(pose, LENSES['rectified'], 0.3)
+    states = joint_states(sight(pose, LENSES['rectified'], 0), LENSES['rectified'], 0.3)
     measured, inferred = JointState.MEASURED, JointState.INFERRED
     assert states.tolist() == [measured, inferred, JointState.OUT_OF_VIEW, inferred]

@@ -37,7 +37,7 @@ def mocap(tmp_path):
 
 @pytest.fixture
 def lifter():
-    return Lifter(LiftModel(SMALL), Calibration(np.ones(J)), torch.device('cpu'))
+    return Lifter(LiftModel(SMALL), Calibration(np.ones(J), np.ones(J)), torch.device('cpu'))
 
 
 def test_each_second_has_a_camera_of_its_own(mocap, lifter):

@@ -90,7 +90,7 @@ def test_a_misjudged_size_no_longer_misplaces_the_person(root, turned, size):
 def test_the_size_of_the_body_is_corrected_too(size):
     points = BODY + ROOT
     _, helped = look(picture(points), points, size)
-    assert abs(helped.size * size - 1) < 0.3 * abs(size - 1)
+    assert abs(helped.body.mean * size - 1) < 0.3 * abs(size - 1)
 
 
 def test_noise_and_holes_cost_little():

@@ -7,11 +7,13 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.calibration import (
     Calibration,
     CHI2_3,
-    fit_calibration,
+    fit_missing,
     FLOOR_M,
     hypothesis_covariance,
+    shape_covariance,
     SIZE_DEVIATION,
     squared_mahalanobis,
+    with_size,
 )
 from diffpose_ros.lift3d.context import ContextEncoder
 from diffpose_ros.lift3d.lifter import Lifter, Window
@@ -45,7 +47,7 @@ def model():
 
 @pytest.fixture
 def lifter(model):
-    return Lifter(model, Calibration(np.ones(J)), CPU)
+    return Lifter(model, Calibration(np.ones(J), np.ones(J)), CPU)
 
 
 def windows(B=2, seed=0):
@@ -72,7 +74,7 @@ def test_equal_windows_give_equal_poses_whatever_else_is_in_the_batch(lifter):
 
 
 def test_seed_decides_the_hypotheses(model):
-    calibration = Calibration(np.ones(J))
+    calibration = Calibration(np.ones(J), np.ones(J))
     poses = [Lifter(model, calibration, CPU, seed).lift(windows(), 2, 3) for seed in (0, 0, 1)]
     assert np.array_equal(poses[0].hypotheses, poses[1].hypotheses)
     assert not np.allclose(poses[0].hypotheses, poses[2].hypotheses)
@@ -101,7 +103,7 @@ def test_zero_steps_give_the_encoders_pose(lifter, model):
 
 
 def test_start_at_a_point_leaves_only_the_2d_noise(model):
-    calibration, one = Calibration(np.ones(J)), windows()
+    calibration, one = Calibration(np.ones(J), np.ones(J)), windows()
     exact = one._replace(covariance=0 * one.covariance)
     wide, narrow = (
         Lifter(model, calibration, CPU, start=start).lift(exact, 1, 8).hypotheses.std(axis=1)
@@ -132,7 +134,7 @@ def test_window_that_does_not_fit_the_groups_is_refused():
 
 
 def test_checkpoint_brings_back_the_same_lifter(lifter, model, tmp_path):
-    extras = {'calibration': Calibration(np.ones(J)).to_manifest()}
+    extras = {'calibration': Calibration(np.ones(J), np.ones(J)).to_manifest()}
     path = tmp_path / 'small.safetensors'
     save_checkpoint(path, 'lift3d', asdict(SMALL), model.state_dict(), extras)
     loaded = Lifter.from_checkpoint(load_checkpoint(str(path), 'lift3d'), CPU)
@@ -151,25 +153,36 @@ def test_fitted_calibration_covers_nine_of_ten():
     spread = random.uniform(0.03, 0.1, size=(4000, J, 3))
     truth = 1.7 * spread * random.normal(size=spread.shape)
     poses, image = np.zeros((4000, 1, J, 3)), np.zeros((4000, J, 2, 2))
-    calibration = fit_calibration(poses, spread, image, truth)
-    np.testing.assert_allclose(calibration.missing, 1.7**2, rtol=0.1)
-    covariance = calibration.covariance(poses, spread, image)
-    squared = squared_mahalanobis(truth, covariance)
+    missing = fit_missing(poses, spread, image, truth)
+    np.testing.assert_allclose(missing, 1.7**2, rtol=0.1)
+    squared = squared_mahalanobis(truth, shape_covariance(missing, poses, spread, image))
     assert (squared < CHI2_3[0.9]).mean() == pytest.approx(0.9, abs=0.005)
 
 
 def test_covariance_holds_body_size_along_the_joint_and_image_noise_across():
     pose = np.tile([0.0, 0.0, 1.0], (1, 1, J, 1))
     image = np.tile(np.diag([0.04, 0.01]), (1, J, 1, 1))
-    covariance = Calibration(np.zeros(J)).covariance(pose, np.ones((1, J, 3)), image)
+    claimed = with_size(shape_covariance(np.zeros(J), pose, np.ones((1, J, 3)), image), pose[:, 0])
     expected = np.diag([0.04, 0.01, SIZE_DEVIATION**2]) + FLOOR_M**2 * np.eye(3)
-    np.testing.assert_allclose(covariance[0, 5], expected)
+    np.testing.assert_allclose(claimed[0, 5], expected)
+
+
+@pytest.mark.parametrize(('steps', 'N'), [(1, 1), (1, 5), (2, 1)])
+def test_a_pose_alone_has_a_calibration_of_its_own(steps, N):
+    calibration = Calibration(np.zeros(J), np.ones(J))
+    poses, spread = np.zeros((1, N, J, 3)), np.full((1, J, 3), 0.1)
+    image = np.zeros((1, J, 2, 2))
+    alone = calibration.covariance(poses, spread, image, steps)
+    several = calibration.covariance(np.zeros((1, 5, J, 3)), spread, image, 2)
+    np.testing.assert_allclose(alone - several, np.tile(0.01 * np.eye(3), (1, J, 1, 1)))
 
 
 def test_calibration_survives_the_manifest():
-    calibration = Calibration(np.arange(J) / 10)
+    calibration = Calibration(np.arange(J) / 10, np.arange(J) / 5, 1.7)
     again = Calibration.from_manifest(calibration.to_manifest())
     np.testing.assert_allclose(again.missing, calibration.missing)
+    np.testing.assert_allclose(again.alone, calibration.alone)
+    assert again.height_m == 1.7
 
 
 def test_chi_square_quantiles_equal_scipys():
