@@ -97,6 +97,14 @@ class Frame:
         height, width = self.image.shape[:2]
         return width, height
 
+    @property
+    def visible_boxes(self) -> list['Box'] | None:
+        """What the image shows of the boxes that another detector found; None: it said nothing."""
+        if self.boxes is None:
+            return None
+        parts = (box.within(*self.size) for box in self.boxes)
+        return [part for part in parts if part is not None]
+
 
 @dataclass(frozen=True)
 class Box:
@@ -119,6 +127,15 @@ class Box:
     def whole(cls, width: int, height: int) -> 'Box':
         """Return the box of an entire image of that size in pixels."""
         return cls((width - 1) / 2, (height - 1) / 2, float(width), float(height))
+
+    def within(self, width: int, height: int) -> 'Box | None':
+        """Return the part that lies in an image of that size in pixels; None = nothing does."""
+        edges = np.array([width, height, width, height]) - 0.5
+        left, top, right, bottom = np.clip(self.corners, -0.5, edges).tolist()
+        if left >= right or top >= bottom:
+            return None
+        middle = (left + right) / 2, (top + bottom) / 2
+        return Box(*middle, right - left, bottom - top, self.score)
 
     @property
     def corners(self) -> NDArray[np.float64]:

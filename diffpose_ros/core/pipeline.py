@@ -220,7 +220,7 @@ class PosePipeline:
         """Return the boxes of people from where they are to come; None = carry on without."""
         source = self.config.detector.source
         if source == 'topic':
-            return frame.boxes
+            return frame.visible_boxes
         if source == 'full_frame':
             return None if self._tracker.tracks else [Box.whole(*frame.size)]
         assert self._detector is not None

@@ -72,7 +72,7 @@ class MixSTE(nn.Module):
 
     @classmethod
     def sized_as(cls, weights: Mapping[str, Tensor]) -> 'MixSTE':
-        """Build the network that weights of the published names belong to."""
+        """Build the network that weights of the published names belong to, without memory."""
         shape = tuple(weights['Temporal_pos_embed'].shape)
         if len(shape) != 3 or shape[1] % 2 == 0 or shape[2] % HEADS:
             raise ValueError(
@@ -83,7 +83,8 @@ class MixSTE(nn.Module):
         depth = sum(name.startswith('STEblocks.') for name in weights) // len(
             Layer(HEADS, 1).state_dict()
         )
-        return cls(frames, C, depth, len(weights['STEblocks.0.mlp.fc1.bias'])).eval()
+        with torch.device('meta'):  # whoever claims sizes must have the weights
+            return cls(frames, C, depth, len(weights['STEblocks.0.mlp.fc1.bias'])).eval()
 
     def forward(self, uv: Tensor) -> Tensor:
         """Return poses (B, T, J, 3) in metres of u, v (B, T, J, 2)."""

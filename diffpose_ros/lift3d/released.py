@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile, ZipFile
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.schedule import DiffusionSchedule, sample
@@ -105,6 +106,7 @@ def read_released(path: Path) -> dict[str, Tensor]:
     """
     skipped: list[Any] = [(_Skipped, name) for name in RANDOM_STATE]
     try:
+        _refuse_compressed(path)
         with torch.serialization.safe_globals(skipped):
             content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:
@@ -113,6 +115,15 @@ def read_released(path: Path) -> dict[str, Tensor]:
             'published with DiffPose: gcn_xyz_*.pth, diffpose_*uvxyz_*.pth or mixste_*.bin'
         ) from error
     return clean_names(state_dict_of(content, path))
+
+
+def _refuse_compressed(path: Path) -> None:
+    """Raise ValueError where a file would unpack to more than it is; torch.save packs nothing."""
+    if is_zipfile(path):
+        with ZipFile(path) as file:
+            unpacked = sum(member.file_size for member in file.infolist())
+        if unpacked > path.stat().st_size:
+            raise ValueError(f'{path} would unpack to {unpacked} bytes')
 
 
 class _Skipped:
@@ -143,8 +154,14 @@ def state_dict_of(content: Any, path: Path) -> Mapping[str, Tensor]:
 
 
 def clean_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take off the prefix of nn.DataParallel."""
-    return {name.removeprefix('module.'): value.clone() for name, value in state.items()}
+    """Take off the prefix of nn.DataParallel; raise ValueError where values are no weights."""
+    for name, value in state.items():
+        claimed = value.numel() * value.element_size()
+        if not value.is_floating_point() or claimed > value.untyped_storage().nbytes():
+            raise ValueError(f'{name} is {value.dtype} of {claimed} bytes; these are no weights')
+        if not value.isfinite().all():
+            raise ValueError(f'{name} holds numbers that are not finite; get the file again')
+    return {name.removeprefix('module.'): value.float().clone() for name, value in state.items()}
 
 
 def network_of(tensors: Mapping[str, Tensor]) -> tuple[str, GraphNetwork | MixSTE]:
@@ -154,11 +171,11 @@ def network_of(tensors: Mapping[str, Tensor]) -> tuple[str, GraphNetwork | MixST
     returns  gcndiff, gcnpose or mixste, and the network with its weights
     raises   ValueError when names or shapes are others
     """
-    kind, network = _empty_network(tensors)
-    used = {k: v for k, v in tensors.items() if kind == 'gcndiff' or not k.startswith(DEAD)}
     try:
-        network.load_state_dict(used)
-    except RuntimeError as error:
+        kind, network = _empty_network(tensors)
+        used = {k: v for k, v in tensors.items() if kind == 'gcndiff' or not k.startswith(DEAD)}
+        network.load_state_dict(used, assign=True)
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f'the weights do not fit the published network: {error}') from error
     return kind, network
 

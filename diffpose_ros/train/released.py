@@ -16,16 +16,19 @@ from torch import Tensor
 log = logging.getLogger(__name__)
 
 KIND = 'lift3d_released'
+LIFTERS_OF = {'frame': ('gcnpose',), 'video': ('mixste',)}  # by the beginning of the preset
 
 
-def read_pair(lifter: Path, denoiser: Path) -> dict[str, Tensor]:
+def read_pair(lifter: Path, denoiser: Path, preset: str) -> dict[str, Tensor]:
     """Return the weights of both networks, names prefixed with the network and a slash."""
     tensors = {}
-    for path, expected in ((lifter, POSE_KINDS), (denoiser, ('gcndiff',))):
+    lifters = LIFTERS_OF.get(preset.partition('_')[0], POSE_KINDS)
+    for path, expected in ((lifter, lifters), (denoiser, ('gcndiff',))):
         kind, network = network_of(read_released(path))
         if kind not in expected:
             raise ValueError(
-                f'{path} holds a {kind}, expected a {" or ".join(expected)}; exchange the files'
+                f'{path} holds a {kind}, expected a {" or ".join(expected)}; exchange the files, '
+                'or choose another preset'
             )
         for name, value in network.state_dict().items():
             tensors[f'{kind}/{name}'] = value
@@ -42,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import as the options say."""
-    tensors = read_pair(args.lifter, args.denoiser)
+    tensors = read_pair(args.lifter, args.denoiser, args.preset)
     source = {'lifter': args.lifter.name, 'denoiser': args.denoiser.name}
     save_checkpoint(args.out, KIND, {'preset': args.preset}, tensors, {'source': source})
     log.info('wrote %s', args.out)

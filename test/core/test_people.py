@@ -3,7 +3,15 @@
 from dataclasses import replace
 
 from diffpose_ros.core.config import PipelineConfig
-from diffpose_ros.core.people import check_finite, JointState, Pose2D, Pose3D, ScaleSource
+from diffpose_ros.core.people import (
+    Box,
+    check_finite,
+    Frame,
+    JointState,
+    Pose2D,
+    Pose3D,
+    ScaleSource,
+)
 from diffpose_ros.core.pipeline import PosePipeline
 import numpy as np
 import pytest
@@ -51,3 +59,17 @@ def test_weights_that_turned_into_nan_are_an_error_and_no_pose(stage):
         parameter.data.fill_(float('nan'))
     with pytest.raises(ValueError, match='numbers that are not finite'):
         pipeline.warm_up()
+
+
+@pytest.mark.parametrize(
+    ('box', 'part'),
+    [
+        (Box(10, 10, 4, 6, 0.5), Box(10, 10, 4, 6, 0.5)),
+        (Box(0, 5, 2e5, 2e5, 0.5), Box(19.5, 14.5, 40, 30, 0.5)),  # whoever sends such a box
+        (Box(-1, 10, 3, 4, 0.5), Box(0, 10, 1, 4, 0.5)),
+        (Box(-9, 10, 3, 4), None),
+    ],
+)
+def test_of_a_box_that_others_found_the_part_in_the_image_counts(box, part):
+    frame = Frame(np.zeros((30, 40, 3), np.uint8), 0, boxes=(box,))
+    assert frame.visible_boxes == ([] if part is None else [part])

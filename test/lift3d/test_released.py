@@ -1,6 +1,9 @@
 """Published files: their containers, and clear words about anything else."""
 
+from zipfile import ZIP_DEFLATED, ZipFile
+
 from diffpose_ros.lift3d.folded import FoldedNetwork
+from diffpose_ros.lift3d.mixste import Layer
 from diffpose_ros.lift3d.released import (
     network_of,
     read_released,
@@ -60,6 +63,39 @@ def test_file_that_would_run_code_is_refused(tmp_path):
     torch.save([print], tmp_path / 'code.pth')
     with pytest.raises(ValueError, match='cannot be read as weights alone'):
         read_released(tmp_path / 'code.pth')
+
+
+def test_a_file_that_would_unpack_to_more_than_it_is_is_refused(tmp_path):
+    torch.save([{'head.weight': torch.zeros(10**6)}], tmp_path / 'plain.pth')
+    with ZipFile(tmp_path / 'plain.pth') as plain, ZipFile(tmp_path / 'bomb.pth', 'w') as bomb:
+        for name in plain.namelist():
+            bomb.writestr(name, plain.read(name), ZIP_DEFLATED)
+    assert (tmp_path / 'bomb.pth').stat().st_size < 10**5
+    with pytest.raises(ValueError, match='cannot be read as weights alone'):
+        read_released(tmp_path / 'bomb.pth')
+
+
+@pytest.mark.parametrize(
+    'weight',
+    [
+        torch.zeros(1).expand(10**6, 10**6),
+        torch.tensor([torch.nan]),
+        torch.ones(3).to(torch.cfloat),
+    ],
+    ids=['claimed', 'nan', 'complex'],
+)
+def test_numbers_that_are_no_weights_are_refused(tmp_path, weight):
+    torch.save([{'head.weight': weight}], tmp_path / 'wrong.pth')
+    with pytest.raises(ValueError, match=r'head\.weight'):
+        read_released(tmp_path / 'wrong.pth')
+
+
+def test_weights_that_claim_a_huge_network_take_no_memory():
+    claimed = {'Temporal_pos_embed': torch.zeros(1, 1, 40_000)}
+    few = {name: torch.zeros(8) for name in Layer(8, 8).state_dict()}
+    layer = {f'STEblocks.0.{name}': value for name, value in few.items()}
+    with pytest.raises(ValueError, match='do not fit the published network'):
+        network_of(claimed | layer)
 
 
 def test_weights_of_another_network_are_refused():

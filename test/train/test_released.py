@@ -25,11 +25,11 @@ def files(tmp_path):
     return tmp_path
 
 
-def options(folder, lifter='gcn.pth', denoiser='diff.pth'):
+def options(folder, lifter='gcn.pth', denoiser='diff.pth', preset='frame_cpn'):
     return Namespace(
         lifter=folder / lifter,
         denoiser=folder / denoiser,
-        preset='frame_cpn',
+        preset=preset,
         out=folder / 'frame_cpn.safetensors',
     )
 
@@ -47,7 +47,7 @@ def test_video_lifter_and_denoiser_end_up_in_one_checkpoint(files):
     video = MixSTE(frames=9, C=16, depth=2, hidden=32)
     state = {f'module.{key}': value for key, value in video.state_dict().items()}
     torch.save({'epoch': 3, 'model_pos': state}, files / 'mixste.bin')
-    run(options(files, lifter='mixste.bin'))
+    run(options(files, lifter='mixste.bin', preset='video_cpn'))
     checkpoint = load_checkpoint(str(files / 'frame_cpn.safetensors'), KIND)
     for name, value in video.state_dict().items():
         assert torch.equal(checkpoint.tensors[f'mixste/{name}'], value)
@@ -56,6 +56,11 @@ def test_video_lifter_and_denoiser_end_up_in_one_checkpoint(files):
 def test_exchanged_files_are_told(files):
     with pytest.raises(ValueError, match='exchange the files'):
         run(options(files, lifter='diff.pth', denoiser='gcn.pth'))
+
+
+def test_a_preset_of_the_other_kind_is_told(files):
+    with pytest.raises(ValueError, match='choose another preset'):
+        run(options(files, preset='video_gt'))
 
 
 def test_imported_weights_lift_in_the_pipeline(files):
