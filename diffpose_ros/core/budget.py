@@ -44,13 +44,15 @@ def rising_efforts(full: InferenceConfig) -> list[InferenceConfig]:
     Return efforts from 1 of everything on; all settings grow together, one at a time.
 
     The window comes last: it brings least. So whatever is cut, the newest image is seen alone.
+    Hypotheses of one step are one pose, computed once.
     """
     efforts = [replace(full, window=1, **dict.fromkeys(EFFORT, 1))]
     most = max(getattr(full, name) for name in EFFORT)
     for level in range(1, most + 1):
         for name in EFFORT:
             share = math.ceil(level * getattr(full, name) / most)
-            efforts.append(replace(efforts[-1], **{name: share}))
+            if name != 'hypotheses' or efforts[-1].lift_steps > 1:
+                efforts.append(replace(efforts[-1], **{name: share}))
     return list(dict.fromkeys([*efforts, full]))
 
 
