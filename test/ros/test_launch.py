@@ -53,7 +53,9 @@ def launch(tmp_path):
     executable = tmp_path / 'lib' / 'diffpose_ros' / 'diffpose'
     executable.parent.mkdir(parents=True)
     executable.write_text(
-        f'#!/bin/sh\necho $$ >> {tmp_path}/pids\nexec {sys.executable} {STANDIN} "$@"\n'
+        f'#!/bin/sh\necho $$ >> {tmp_path}/pids\n'
+        f'echo $FASTDDS_DEFAULT_PROFILES_FILE > {tmp_path}/profile\n'
+        f'exec {sys.executable} {STANDIN} "$@"\n'
     )
     executable.chmod(0o755)
     rectifier = tmp_path / 'lib' / 'image_proc' / 'rectify_node'
@@ -136,6 +138,17 @@ def test_every_parameter_and_topic_is_a_described_argument(description):
         'rviz',
     } <= set(arguments)
     assert all(meaning and 'No description' not in meaning for meaning in arguments.values())
+
+
+def test_the_profile_for_large_images_is_given_to_our_processes_alone(launch, context, tmp_path):
+    launch()
+    answer(context)
+    assert (tmp_path / 'profile').read_text().strip().endswith('config/fastdds.xml')
+
+
+def test_including_it_changes_nothing_for_other_nodes(description):
+    kinds = {type(entity).__name__ for entity in description.entities}
+    assert kinds == {'DeclareLaunchArgument', 'OpaqueFunction'}
 
 
 def test_it_brings_the_node_up_once_and_ends_on_interrupt(launch, context):
