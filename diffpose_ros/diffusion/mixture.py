@@ -32,10 +32,6 @@ class GaussianMixture:
         log_normal = -white.square().sum(dim=1) / 2 - log_det[:, None] - constant
         return (log_normal + self.pi.log()[:, None]).T
 
-    def log_likelihood(self, x: Tensor) -> Tensor:
-        """Return log p(x), (n,), for samples x (n, D)."""
-        return self.log_joint(x).logsumexp(dim=1)
-
     def sample(self, component: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """
         Return the mean mu_G and the deviation eps_G of the chosen components.

@@ -20,6 +20,10 @@ def two_clouds(n):
     return mixture, mean + deviation
 
 
+def log_likelihood(mixture, x):
+    return mixture.log_joint(x).logsumexp(dim=1)
+
+
 def test_likelihood_equals_that_of_scipy():
     mixture, x = two_clouds(50)
     parts = [
@@ -28,7 +32,7 @@ def test_likelihood_equals_that_of_scipy():
             mixture.pi.numpy(), mixture.mu.numpy(), mixture.L.numpy(), strict=True
         )
     ]
-    np.testing.assert_allclose(mixture.log_likelihood(x), logsumexp(parts, axis=0))
+    np.testing.assert_allclose(log_likelihood(mixture, x), logsumexp(parts, axis=0))
 
 
 def test_fit_finds_the_clouds_that_the_samples_came_from():
@@ -45,7 +49,7 @@ def test_fit_finds_the_clouds_that_the_samples_came_from():
 def test_every_round_of_the_fit_raises_the_likelihood():
     _, x = two_clouds(500)
     scores = [
-        float(fit_mixture(x, 3, torch.Generator().manual_seed(2), n).log_likelihood(x).mean())
+        float(log_likelihood(fit_mixture(x, 3, torch.Generator().manual_seed(2), n), x).mean())
         for n in (0, 1, 3, 10, 30)
     ]
     assert scores == sorted(scores)
