@@ -195,7 +195,9 @@ class PosePipeline:
         tracks = [track for track in self._tracker.tracks if track.hits]  # no mere candidates
         for track in tracks:
             if track.pose is not None:
-                track.sightings.append(sight(track.pose, camera, frame.stamp_ns))
+                track.sightings.append(
+                    sight(track.pose, camera, frame.stamp_ns, self.config.joint_threshold)
+                )
         return Seen(
             frame,
             camera,

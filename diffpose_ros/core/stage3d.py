@@ -140,7 +140,7 @@ class Stage3D:
     ) -> Pose3D:
         R = window.rotation.T  # back into the camera
         turned = LiftedPose(pose.hypotheses @ R.T, pose.mean @ R.T, R @ pose.covariance @ R.T)
-        states = joint_states(sighting, view.camera, view.config.joint_threshold)
+        states = joint_states(sighting, view.camera)
         body = track.body or self._usual_body(view.config.person_height_m)
         placed = Placement(np.zeros(3), np.full((3, 3), np.nan), body)
         if view.calibrated:
@@ -212,13 +212,14 @@ def position(track: Track, stamp_ns: int) -> int:
     return max(i for i, s in enumerate(track.sightings) if s.stamp_ns == stamp_ns)
 
 
-def sight(pose: Pose2D, camera: Camera, stamp_ns: int) -> Sighting:
+def sight(pose: Pose2D, camera: Camera, stamp_ns: int, threshold: float) -> Sighting:
     """
     Turn a 2D pose in pixels into rays.
 
-    Joints that are unknown, or where the lens shows nothing, get score 0 and lie at the origin.
+    Joints below the score that counts as measured, or where the lens shows nothing, get score 0
+    and lie at the origin: what is not in the picture would be looked for all over it.
     """
-    known = np.asarray(np.isfinite(pose.xy).all(axis=1))
+    known = np.isfinite(pose.xy).all(axis=1) & (pose.score >= threshold)
     pixels = np.where(known[:, None], pose.xy, 0.0) + NEIGHBOURS
     # d rays / d pixels by differences over one pixel: it follows any lens distortion
     seen = camera.rays(pixels)
@@ -288,10 +289,10 @@ def split(lifted: LiftedPose) -> list[LiftedPose]:
     ]
 
 
-def joint_states(sighting: Sighting, camera: Camera, threshold: float) -> NDArray[np.uint8]:
+def joint_states(sighting: Sighting, camera: Camera) -> NDArray[np.uint8]:
     """Say for every joint (J,) whether it was measured, inferred or lies out of view."""
     size, xy = np.array([camera.width, camera.height]), sighting.pose.xy
     inside = ((xy > -0.5) & (xy < size - 0.5)).all(axis=1)
     outside = np.isfinite(xy).all(axis=1) & ~inside
-    states = np.where(sighting.score >= threshold, JointState.MEASURED, JointState.INFERRED)
+    states = np.where(sighting.score > 0, JointState.MEASURED, JointState.INFERRED)
     return np.where(outside, JointState.OUT_OF_VIEW, states).astype(np.uint8)

@@ -49,13 +49,13 @@ def track_at(root, camera):
     pixels = camera.project(BODY + root)
     track = Track('b1', Box.around(pixels), 0, 0)
     track.pose = Pose2D(pixels, np.tile(np.eye(2), (17, 1, 1)), np.full(17, 0.9))
-    track.sightings.append(sight(track.pose, camera, 0))
+    track.sightings.append(sight(track.pose, camera, 0, 0.3))
     return track
 
 
 def turned(pose, camera, R):
     """Return rays, covariances and scores of a pose as a camera turned by R sees them."""
-    seen = sight(pose, camera, 0)
+    seen = sight(pose, camera, 0, 0.3)
     return turn(seen.rays, seen.covariance, seen.score, R)
 
 
@@ -85,7 +85,7 @@ def test_a_past_moment_is_lifted_with_the_sightings_before_and_after_it():
     oracle, camera = Oracle(np.array([0.5, 0, 3.0])), LENSES['rectified']
     track = track_at(oracle.root, camera)
     for slot in (1, 2, 3):
-        track.sightings.append(sight(track.pose, camera, slot * 33_333_333))
+        track.sightings.append(sight(track.pose, camera, slot * 33_333_333, 0.3))
     Stage3D(oracle).lift(camera, [track], 33_333_333, PipelineConfig(), calibrated=True)
     assert oracle.present[0].tolist() == [False] * 2 + [True] * 4 + [False]
 
@@ -101,7 +101,7 @@ def seen_at(degrees, spread_px=100):
     pixels = np.stack([np.linspace(x - 30, x + 30, 17), y], axis=1)
     track = Track('b1', Box.around(pixels), 0, 0)
     track.pose = Pose2D(pixels, np.tile(np.eye(2), (17, 1, 1)), np.full(17, 0.9))
-    track.sightings.append(sight(track.pose, WIDE, 0))
+    track.sightings.append(sight(track.pose, WIDE, 0, 0.3))
     return track
 
 
@@ -209,7 +209,7 @@ def test_a_joint_that_the_lens_cannot_show_is_not_measured():
     xy = np.array([[2000.0, 360.0], [640.0, 360.0]])
     lens = Camera(K, 2600, 720, np.array([0.02, -0.01, 0.0, 0.0]), 'equidistant')
     pose = Pose2D(xy, np.tile(np.eye(2), (2, 1, 1)), np.full(2, 0.9))
-    states = joint_states(sight(pose, lens, 0), lens, 0.3)
+    states = joint_states(sight(pose, lens, 0, 0.3), lens)
     assert states.tolist() == [JointState.INFERRED, JointState.MEASURED]
 
 
@@ -253,9 +253,17 @@ def test_an_unknown_joint_stays_unknown():
     assert (np.delete(score, 4) == 0.8).all()
 
 
+def test_a_joint_too_unsure_to_count_as_measured_is_not_given_to_the_lifter():
+    track = track_at(np.array([0.5, 0, 3.0]), LENSES['rectified'])
+    track.pose.score[5] = 0.29
+    seen = sight(track.pose, LENSES['rectified'], 0, 0.3)
+    assert (seen.score > 0).tolist() == [j != 5 for j in range(17)]
+    assert joint_states(seen, LENSES['rectified'])[5] == JointState.INFERRED
+
+
 def test_joint_states_tell_measured_inferred_and_out_of_view():
     xy = np.array([[100.0, 100], [100, 100], [1400, 100], [np.nan, np.nan]])
     pose = Pose2D(xy, np.tile(np.eye(2), (4, 1, 1)), np.array([0.9, 0.1, 0.9, 0.0]))
-    states = joint_states(sight(pose, LENSES['rectified'], 0), LENSES['rectified'], 0.3)
+    states = joint_states(sight(pose, LENSES['rectified'], 0, 0.3), LENSES['rectified'])
     measured, inferred = JointState.MEASURED, JointState.INFERRED
     assert states.tolist() == [measured, inferred, JointState.OUT_OF_VIEW, inferred]
