@@ -174,5 +174,5 @@ class Trainer:
 
     def _attention(self, batch: dict[str, Tensor]) -> AbstractContextManager[None]:
         """Choose its kernel: on a processor, plain products for the few tokens of one frame."""
-        few = self.device.type == 'cpu' and batch['frames'].shape[1] == 1
+        few = self.device.type == 'cpu' and batch['present'].shape[1] == 1
         return sdpa_kernel(SDPBackend.MATH) if few else nullcontext()
