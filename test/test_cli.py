@@ -60,7 +60,9 @@ def test_a_part_that_is_not_installed_is_told_in_one_line_with_code_2(monkeypatc
     assert line.startswith("diffpose bag: No module named 'no_such_module'; install it")
 
 
-@pytest.mark.parametrize('command', [('evaluate', 'mocap'), ('train', 'lift3d')], ids=' '.join)
+@pytest.mark.parametrize(
+    'command', [('evaluate', 'mocap'), ('train', 'lift3d'), ('train', 'video2d')], ids=' '.join
+)
 def test_a_device_that_is_not_there_is_told_with_code_2(command, tmp_path, capsys):
     words = ['--data', 'x.npz', '--out', str(tmp_path / 'out.json'), '--device', 'nosuch']
     assert cli.main([*command, *words]) == 2

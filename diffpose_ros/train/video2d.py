@@ -9,6 +9,7 @@ import sys
 
 import cv2
 from diffpose_ros.core.checkpoint import load_checkpoint, restore
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.export2d import export_run
@@ -126,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--pretrained', default='', help='ViTPose weights, folder or hub id')
     parser.add_argument('--crop', type=int, nargs=2, default=(128, 160), help='columns, rows')
     parser.add_argument('--signal-scale', type=float, default=0.5)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--bf16', action='store_true', help='where the machine is fast at it')
     parser.add_argument('--workers', type=int, default=0, help='processes that prepare data')
     parser.add_argument('--threads', type=int, default=0, help='of the processor, 0 = all')
@@ -139,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    rank = join_others()
+    rank, device = join_others(), pick_device(args.device)
     torch.manual_seed(args.seed)
     config = NetworkConfig(
         crop_size=tuple(args.crop),
@@ -148,7 +149,6 @@ def run(args: argparse.Namespace) -> int:
         signal_scale=args.signal_scale,
     )
     mixture, validation = read_sources(args, config.past)
-    device = torch.device(args.device)
     network = PoseNetwork(config)
     if args.start_from:
         restore(network, load_checkpoint(args.start_from, 'pose2d'))
