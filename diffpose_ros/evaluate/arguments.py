@@ -4,6 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from diffpose_ros.offline.options import check_name
+
 
 def count(text: str) -> int:
     """Return a whole number from 1 on."""
@@ -16,12 +18,11 @@ def count(text: str) -> int:
 def json_file(text: str) -> Path:
     """Return the path of a JSON file that can be written; its folder is made."""
     path = Path(text)
-    if path.suffix != '.json':
-        raise argparse.ArgumentTypeError(f'{path} does not end in .json; name it NAME.json')
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f'{path} is a folder; name a file')
     try:
+        check_name(path, '.json')
         path.parent.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     except OSError as error:
         raise argparse.ArgumentTypeError(f'{error}; name a file in another folder') from error
     if not os.access(path.parent, os.W_OK):

@@ -28,13 +28,18 @@ def settings(args: argparse.Namespace) -> Settings:
 
 def output(path: Path, suffix: str, source: Path) -> Path:
     """Return the absolute path of an output; ValueError when it cannot be one."""
-    if path.suffix != suffix:
-        raise ValueError(f'{path} does not end in {suffix}; name the output NAME{suffix}')
-    if path.is_dir():
-        raise ValueError(f'{path} is a folder; name a file')
+    check_name(path, suffix)
     if path.resolve() == source.resolve():
         raise ValueError(f'{path} is the input; name another output')
     return path.resolve()
+
+
+def check_name(path: Path, suffix: str) -> None:
+    """Raise ValueError when no file of that kind can be written there."""
+    if path.suffix != suffix:
+        raise ValueError(f'{path} does not end in {suffix}; name it NAME{suffix}')
+    if path.is_dir():
+        raise ValueError(f'{path} is a folder; name a file')
 
 
 def file_state(path: Path) -> dict[str, Any]:

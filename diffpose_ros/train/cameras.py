@@ -64,9 +64,15 @@ def into_virtual_camera(points: Tensor, key: int) -> Tensor:
     returns  (B, T, J, 3)  virtual camera
     """
     rays, seen = project(points[:, key])
-    rays = torch.where(seen[..., None], rays, rays[:, :1])
-    low, high = rays.amin(dim=1), rays.amax(dim=1)
-    return points @ look_at((low + high) / 2).transpose(1, 2)[:, None]
+    return points @ look_at(middle(rays, seen)).transpose(1, 2)[:, None]
+
+
+def middle(rays: Tensor, known: Tensor) -> Tensor:
+    """Return the middles (B, 2) of the boxes around the known (B, J) of rays (B, J, 2), or 0."""
+    hidden = ~known[..., None]
+    low = rays.masked_fill(hidden, torch.inf).amin(dim=1)
+    high = rays.masked_fill(hidden, -torch.inf).amax(dim=1)
+    return torch.where(known.any(dim=1, keepdim=True), (low + high) / 2, 0.0)
 
 
 def look_at(rays: Tensor) -> Tensor:

@@ -33,8 +33,9 @@ def calibrate(checkpoint: Checkpoint, data: Path) -> Calibration:
     model = LiftModel.from_config(checkpoint.config)
     model.load_state_dict(checkpoint.tensors)
     model.eval()
+    clips = motion_clips(data, 'held_out')
     missing, alone = (
-        fit_missing(*held_out_poses(model, motion_clips(data, 'held_out'), steps, hypotheses))
+        fit_missing(*held_out_poses(model, clips, steps, hypotheses))
         for steps, hypotheses in ((STEPS, HYPOTHESES), (1, 1))
     )
     return Calibration(missing, alone)

@@ -41,9 +41,9 @@ def pose_loss(predicted: Tensor, target: Tensor, weight: Tensor, progress: float
     Return the mean squared error of the heatmaps, in energies of a joint's Gaussian.
 
     An empty heatmap costs a joint 1, a confident peak elsewhere 2, one of a joint that is not in
-    the picture 1. Once the network knows people,
-    such a peak speaks rather for a wrong or mirrored label: beyond OUTLIER a joint's weight falls
-    with the square of its loss. Until then, pixels of joints count more than the background.
+    the picture 1. Once the network knows people, such a peak speaks rather for a wrong or mirrored
+    label: beyond OUTLIER a joint's weight falls with the square of its loss. Until then, pixels of
+    joints count more than the background.
 
     predicted, target  (B, J, rows, columns)
     weight             (B, J)

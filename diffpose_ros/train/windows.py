@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.cameras import into_virtual_camera, look_at, project, random_views
+from diffpose_ros.train.cameras import into_virtual_camera, look_at, middle, project, random_views
 from diffpose_ros.train.mocap import Clips, MotionSampler
 from diffpose_ros.train.noise2d import corrupt, Estimate2D
 import torch
@@ -92,11 +92,8 @@ def aimed(
     rays     (B, T, J, 2)  their projections, without error
     returns  the three in the turned camera
     """
-    told = (estimate.score[:, key] > 0)[..., None]
-    low = estimate.rays[:, key].masked_fill(~told, torch.inf).amin(dim=1)
-    high = estimate.rays[:, key].masked_fill(~told, -torch.inf).amax(dim=1)
-    middle = torch.where(told.any(dim=1), (low + high) / 2, 0.0)
-    turned = points @ look_at(middle).transpose(1, 2)[:, None]
+    aim = middle(estimate.rays[:, key], estimate.score[:, key] > 0)
+    turned = points @ look_at(aim).transpose(1, 2)[:, None]
     there, before = project(turned)
     score = estimate.score * before
     moved = torch.where((score > 0)[..., None], there + estimate.rays - rays, 0.0)
