@@ -3,7 +3,8 @@ One step of training the 2D video estimator: noise, prediction, loss that bears 
 
 The paper starts from a backbone that already knows people. Here a plain heatmap head teaches
 the backbone: alone in the first part of a run, WARM_UP, then beside the diffusion model. With it
-the diffusion model is compared; checkpoints leave it out.
+the diffusion model is compared; checkpoints leave it out. A run that continues another one's
+weights has a head that knows, so both learn from its first step.
 
 A sampler's second step does not see the truth in noise, as in Ho et al. 2020, but the network's
 own first answer in noise. Most examples are made like that (exposure bias, Ning et al. 2023).
@@ -11,8 +12,9 @@ own first answer in noise. Most examples are made like that (exposure bias, Ning
 
 from contextlib import AbstractContextManager, nullcontext
 import math
+from pathlib import Path
 
-from diffpose_ros.train.loop import average_gradients, Budget, Ema
+from diffpose_ros.train.loop import average_gradients, Budget, Ema, part, RunFolder
 from diffpose_ros.video2d.decoder import Scales
 from diffpose_ros.video2d.heatmap import encode, project, SIGMA_SHARE
 from diffpose_ros.video2d.layers import deconv_bn
@@ -95,6 +97,22 @@ class Learner(nn.Module):
         self.network = network
         joints = len(network.config.joints.joints)
         self.plain_head = PlainHead(network.backbone.channels, joints)
+        self.warm_up = WARM_UP
+
+    def continue_run(self, folder: Path) -> None:
+        """
+        Take over the averaged weights of a run, its plain head included.
+
+        raises  FileNotFoundError or ValueError when the folder holds none that fit
+        """
+        tensors, _ = RunFolder(folder).read()
+        try:
+            self.load_state_dict(part(tensors, 'ema.'))
+        except RuntimeError as error:
+            raise ValueError(
+                f'the run in {folder} trained another network; give it the same options'
+            ) from error
+        self.warm_up = 0.0
 
     def plain(self, pictures: Tensor) -> Tensor:
         """Return the plain head's heatmaps (B, J, rows, columns) of pictures (B, 3, h, w)."""
@@ -111,7 +129,7 @@ class Learner(nn.Module):
         predicted = self.plain_head(window[:, config.past]).float()
         target = encode(batch['xy'], *predicted.shape[2:])
         loss = pose_loss(predicted, target, weight, progress)
-        if progress < WARM_UP:
+        if progress < self.warm_up:
             return loss
         return loss + pose_loss(self.denoise(window, present, target), target, weight, progress)
 

@@ -119,7 +119,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder of the run')
     parser.add_argument('--minutes', type=float, default=0, help='length of the run')
     parser.add_argument('--steps', type=int, default=0, help='length of the run')
-    parser.add_argument('--start-from', help='checkpoint whose weights to start from')
+    parser.add_argument(
+        '--start-from', help='checkpoint whose weights to start from, or the folder of a run'
+    )
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--gentle', action='store_true', help='weaker views, for short runs')
     parser.add_argument('--learning-rate', type=float, default=1e-3)
@@ -149,10 +151,10 @@ def run(args: argparse.Namespace) -> int:
         signal_scale=args.signal_scale,
     )
     mixture, validation = read_sources(args, config.past)
-    network = PoseNetwork(config)
+    learner = Learner(PoseNetwork(config))
     if args.start_from:
-        restore(network, load_checkpoint(args.start_from, 'pose2d'))
-    trainer = Trainer(Learner(network), device, args.learning_rate, args.bf16)
+        start(learner, args.start_from)
+    trainer = Trainer(learner, device, args.learning_rate, args.bf16)
     folder = RunFolder(args.out) if rank == 0 else None
     budget = Budget(args.minutes, args.steps)
     RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)
@@ -162,6 +164,14 @@ def run(args: argparse.Namespace) -> int:
     if folder:
         export_run(args.out, validation, args.out / 'pose2d')
     return 0
+
+
+def start(learner: Learner, weights: str) -> None:
+    """Take over the weights of a checkpoint or of a run; raise ValueError if they do not fit."""
+    if Path(weights).is_dir():
+        learner.continue_run(Path(weights))
+    else:
+        restore(learner.network, load_checkpoint(weights, 'pose2d'))
 
 
 def make_loader(

@@ -1,4 +1,6 @@
-from diffpose_ros.train.loop import Budget
+from dataclasses import replace
+
+from diffpose_ros.train.loop import Budget, Ema, RunFolder
 from diffpose_ros.train.pose_trainer import (
     draw_steps,
     FIRST_SHARE,
@@ -102,3 +104,31 @@ def test_the_backbone_alone_is_taught_first(small_config):
         if not torch.equal(value, before[name])
     }
     assert changed == {'backbone'}
+
+
+def test_a_run_that_goes_on_from_another_teaches_all_of_it_from_the_first_step(
+    tmp_path, small_config
+):
+    former, present = Learner(PoseNetwork(small_config)), torch.ones(4, 1, dtype=torch.bool)
+    RunFolder(tmp_path).save(
+        former, Ema(former), torch.optim.AdamW(former.parameters()), Budget(steps=1)
+    )
+    learner = Learner(PoseNetwork(small_config))
+    learner.continue_run(tmp_path)
+    pictures = torch.randint(0, 256, (4, 3, 64, 48), dtype=torch.uint8)
+    torch.testing.assert_close(
+        learner.eval().plain(pictures.float()), former.eval().plain(pictures.float())
+    )
+    xy, weight = 40 * torch.rand(4, 15, 2), torch.ones(4, 15)
+    batch = {'frames': pictures[:, None], 'present': present, 'xy': xy, 'weight': weight}
+    learner.train().loss(batch, progress=0.0).backward()
+    assert all(p.grad is not None for p in learner.network.decoder.head.parameters())
+
+
+def test_a_run_of_another_network_cannot_be_continued(tmp_path, small_config):
+    former = Learner(PoseNetwork(replace(small_config, dim=2 * small_config.dim)))
+    RunFolder(tmp_path).save(
+        former, Ema(former), torch.optim.AdamW(former.parameters()), Budget(steps=1)
+    )
+    with pytest.raises(ValueError, match='trained another network'):
+        Learner(PoseNetwork(small_config)).continue_run(tmp_path)

@@ -175,6 +175,13 @@ def test_a_network_trains_on_a_public_data_set_alone(samples, tmp_path, labels, 
     assert (tmp_path / 'pose2d.safetensors').is_file()
 
 
+def test_a_folder_without_a_run_cannot_be_continued(samples, tmp_path, capsys):
+    data = ['--labelled', *map(str, (samples / 'jhmdb/test_jhmdb_sub1.json', samples / 'jhmdb'))]
+    options = ['--steps', '1', '--start-from', str(tmp_path), *data]
+    assert main(['train', 'video2d', *options, '--out', str(tmp_path / 'out')]) == 2
+    assert 'last.safetensors' in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_training_on_nothing_is_refused(tmp_path, capsys):
     assert main(['train', 'video2d', '--steps', '1', '--out', str(tmp_path)]) == 2
     assert 'name --data or --labelled' in capsys.readouterr().err
