@@ -29,7 +29,7 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-WINDOWS_FROM = 0.6  # share of the run after which windows of several frames join
+WINDOWS_FROM = 1.2  # warm-ups of the learner after which windows of several frames join
 WINDOW_SHARE = 0.4  # of the batches from then on
 WINDOW_FRAMES = 3  # a batch of windows holds this many times fewer people
 LOG_EVERY = 25
@@ -45,11 +45,12 @@ class Plan:
     batch: int
     seed: int
     rank: int
+    windows_from: float  # share of the run
 
     def __iter__(self) -> Iterator[list[Wish]]:
         rng = np.random.default_rng([self.seed, self.rank, self.budget.step])
         while self.budget.progress < 1:
-            window = self.budget.progress > WINDOWS_FROM and rng.random() < WINDOW_SHARE
+            window = self.budget.progress >= self.windows_from and rng.random() < WINDOW_SHARE
             count = max(2, self.batch // WINDOW_FRAMES) if window else self.batch
             size = self.config.crop_size
             yield [Wish(int(n), size, window) for n in rng.integers(2**62, size=count)]
@@ -159,7 +160,8 @@ def run(args: argparse.Namespace) -> int:
     budget = Budget(args.minutes, args.steps)
     RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)
     torch.manual_seed(args.seed + 1000 * rank + budget.step)
-    loader = make_loader(args, mixture, budget, config, rank)
+    plan = Plan(budget, config, args.batch, args.seed, rank, WINDOWS_FROM * learner.warm_up)
+    loader = make_loader(args, mixture, plan)
     fit(trainer, loader, budget, folder, validation, args.validate_every)
     if folder:
         export_run(args.out, validation, args.out / 'pose2d')
@@ -174,14 +176,12 @@ def start(learner: Learner, weights: str) -> None:
         restore(learner.network, load_checkpoint(weights, 'pose2d'))
 
 
-def make_loader(
-    args: argparse.Namespace, mixture: Mixture, budget: Budget, config: NetworkConfig, rank: int
-) -> DataLoader:
+def make_loader(args: argparse.Namespace, mixture: Mixture, plan: Plan) -> DataLoader:
     """Return endless batches, until the budget is used."""
     strength = Strength.gentle() if args.gentle else Strength()
     return DataLoader(
-        WindowDataset(mixture, config.past, config.future, strength),
-        batch_sampler=Plan(budget, config, args.batch, args.seed, rank),
+        WindowDataset(mixture, plan.config.past, plan.config.future, strength),
+        batch_sampler=plan,
         num_workers=args.workers,
     )
 
