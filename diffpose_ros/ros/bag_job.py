@@ -9,6 +9,7 @@ interrupted run goes on where it stopped: rerun the same command.
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 import logging
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ class BagRecording:
     def frames(self, start_ns: int, stop_ns: int) -> Iterator[tuple[int, Frame]]:
         """Yield time of reception and image; what cannot be decoded is passed over and told."""
         with open_bag(self.bag) as reader:
-            cameras, told = self._cameras(reader), ''
+            cameras = self._cameras(reader)
             chosen = [c for c in reader.connections if c.topic == self.topic]
             for connection, time_ns, cdr in reader.messages(chosen, start_ns, stop_ns):
                 try:
@@ -105,9 +106,8 @@ class BagRecording:
                     continue
                 size = (image.shape[1], image.shape[0])
                 camera = cameras.camera(size, self.rectified)
-                if cameras.problem != told:
-                    told = cameras.problem
-                    log.warning('%s: 3D is relative to the hip: %s', self.bag, told)
+                if cameras.problem:
+                    warn_once(self.bag, cameras.problem)
                 stamp_ns = to_ns(msg.header.stamp) or time_ns  # zero: the camera sets none
                 yield time_ns, Frame(image, stamp_ns, camera)
 
@@ -134,6 +134,12 @@ class BagRecording:
         if first:
             cameras.update(read(first[2], CameraInfo))
         return cameras
+
+
+@cache
+def warn_once(bag: Path, problem: str) -> None:
+    """Tell what is wrong with the camera, not again with every segment of the recording."""
+    log.warning('%s: 3D is relative to the hip: %s', bag, problem)
 
 
 def read(cdr: bytes, kind: type) -> Any:

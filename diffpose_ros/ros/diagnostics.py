@@ -222,7 +222,7 @@ class Health:
             'dropped': self.dropped_count,
             'age_ms p50': f'{_percentile(ages, 50):.1f}',
             'age_ms p95': f'{_percentile(ages, 95):.1f}',
-            'camera_info': about.camera_problem or 'calibrated',
+            'camera_info': about.camera_problem or ('calibrated' if self.result else ''),
             'converter': about.converter,
             **{PUBLISHERS + topic: count for topic, count in about.publishers.items()},
             'last error': self.last_error,

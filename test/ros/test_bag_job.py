@@ -82,7 +82,7 @@ def test_a_camera_that_was_never_calibrated_is_answered_as_the_node_does(tmp_pat
     def nothing(width, height):
         return CameraInfo(width=width, height=height)
 
-    bag = record(tmp_path / 'in.mcap', count=4, calibrate=nothing)
+    bag = record(tmp_path / 'in.mcap', count=70, calibrate=nothing)  # two segments
     out = processed(bag, tmp_path / 'out')
     arrays = [m for _, _, m in read_bag(out, {'/diffpose/skeletons'})]
     assert {m.inference.degraded for m in arrays} == {InferenceInfo.DEGRADED_NO_CAMERA_INFO}

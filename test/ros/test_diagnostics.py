@@ -44,6 +44,12 @@ def health():
     return health
 
 
+def test_whether_the_camera_is_calibrated_is_told_once_an_image_was_processed(health):
+    assert values(judge(health)['input'])['camera_info'] == ''
+    health.processed(timing(20), result(), 0)
+    assert values(judge(health)['input'])['camera_info'] == 'calibrated'
+
+
 def test_all_is_well_when_images_flow(health):
     for _ in range(50):
         health.received(5.0, 'camera')
