@@ -13,7 +13,6 @@ from diffpose_ros.ros.parameters import leaves
 from diffpose_ros.ros.settings import NodeConfig
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 import yaml
@@ -36,7 +35,10 @@ ARGUMENTS = {
     ),
     'respawn': ('false', 'start the node again when its process ends'),
     'rviz': ('false', 'start RViz 2 with the view of this package'),
-    'camera_frame': ('camera_optical_frame', 'frame_id of the images; only rviz needs it'),
+    'camera_frame': (
+        'camera_optical_frame',
+        'frame_id of the images, which only rviz needs; of several cameras one each, a,b',
+    ),
 }
 OTHER_TOPICS = ('camera_info', 'depth', 'detections')
 RECTIFIED = {'rectified': True, 'image_transport': 'raw'}  # what image_proc publishes
@@ -73,22 +75,34 @@ def large_images() -> dict[str, str]:
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the nodes and RViz."""
     settings = given_settings(context)
+    spaces = namespaces(context)
     entities: list[LaunchDescriptionEntity] = []
-    for namespace in namespaces(context):
+    for namespace in spaces:
         if yaml.safe_load(context.launch_configurations['rectify']):
             entities.append(rectifier(namespace, settings))
             node = pose_node(namespace, settings | RECTIFIED, 'image_rect')
         else:
             node = pose_node(namespace, settings, LaunchConfiguration('image_topic'))
-        entities += [node, *view(namespace, settings)]
+        entities.append(node)
+    if yaml.safe_load(context.launch_configurations['rviz']):
+        frames = listed(context.launch_configurations['camera_frame'])
+        if len(frames) != len(spaces):
+            raise ValueError(f'camera_frame names {frames}; name one for each of {spaces}')
+        for namespace, frame in zip(spaces, frames, strict=True):
+            entities += view(namespace, frame, settings)
     return entities
 
 
 def namespaces(context: LaunchContext) -> list[str]:
     """Return the namespace of every node: one per camera, or the only one."""
     base = context.launch_configurations['namespace']
-    names = [name.strip() for name in context.launch_configurations['cameras'].split(',')]
-    return [f'{base}/{name}' if base else name for name in names if name] or [base]
+    names = listed(context.launch_configurations['cameras'])
+    return [f'{base}/{name}' if base else name for name in names] or [base]
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a,b."""
+    return [part.strip() for part in text.split(',') if part.strip()]
 
 
 def rectifier(namespace: str, settings: dict[str, object]) -> Node:
@@ -124,19 +138,16 @@ def pose_node(
     )
 
 
-def view(namespace: str, settings: dict[str, object]) -> list[Node]:
+def view(namespace: str, camera: str, settings: dict[str, object]) -> list[Node]:
     """Return RViz, and a frame in which z is up: in the camera's own, people would lie."""
     name = LaunchConfiguration('node_name')
-    camera = LaunchConfiguration('camera_frame')
-    upright = [camera, '_upright']
-    wanted = IfCondition(LaunchConfiguration('rviz'))
+    upright = f'{camera}_upright'
     turn = ['--qx', '0.5', '--qy', '-0.5', '--qz', '0.5', '--qw', '0.5']
     return [
         Node(
             package='tf2_ros',
             executable='static_transform_publisher',
             arguments=['--frame-id', camera, '--child-frame-id', upright, *turn],
-            condition=wanted,
         ),
         Node(
             package='rviz2',
@@ -146,7 +157,6 @@ def view(namespace: str, settings: dict[str, object]) -> list[Node]:
             remappings=[(f'diffpose/{topic}', [name, f'/{topic}']) for topic in VIEWED],
             parameters=[clock(settings)],
             additional_env=large_images(),
-            condition=wanted,
         ),
     ]
 

@@ -22,6 +22,11 @@ pytestmark = pytest.mark.ros
 LAUNCH_FILE = find_shared('launch/diffpose.launch.py')
 START_S = 120  # on a busy machine
 STANDIN = Path(__file__).parent / 'standin_pipeline.py'
+OTHERS = (
+    ('image_proc', 'rectify_node'),
+    ('tf2_ros', 'static_transform_publisher'),
+    ('rviz2', 'rviz2'),
+)
 RUN = """
 import sys
 from launch import LaunchDescription, LaunchService
@@ -58,13 +63,14 @@ def launch(tmp_path):
         f'exec {sys.executable} {STANDIN} "$@"\n'
     )
     executable.chmod(0o755)
-    rectifier = tmp_path / 'lib' / 'image_proc' / 'rectify_node'
-    rectifier.parent.mkdir()
-    rectifier.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/rectifier\nexec sleep 600\n')
-    rectifier.chmod(0o755)
     packages = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages'
     packages.mkdir(parents=True)
-    for package in ('diffpose_ros', 'image_proc'):
+    (packages / 'diffpose_ros').touch()
+    for package, name in OTHERS:
+        other = tmp_path / 'lib' / package / name
+        other.parent.mkdir()
+        other.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/{name}\nexec sleep 600\n')
+        other.chmod(0o755)
         (packages / package).touch()
     prefixes = [str(tmp_path), *os.environ.get('AMENT_PREFIX_PATH', sys.prefix).split(os.pathsep)]
     environment = os.environ | {
@@ -197,6 +203,30 @@ def test_several_cameras_get_a_node_in_a_namespace_each(launch, context):
         assert answer(context, camera, f'{camera}/image_raw').skeletons
 
 
+def test_rviz_looks_at_every_camera_from_a_frame_whose_z_is_up(launch, tmp_path):
+    launch('cameras:=front,rear', 'rviz:=true', 'camera_frame:=front_optical,rear_optical')
+    started = [tmp_path / name for name in ('rviz2', 'static_transform_publisher')]
+
+    def both():
+        told = [path.read_text() for path in started if path.is_file()]
+        return told if [text.count('\n') for text in told] == [2, 2] else None
+
+    views, frames = wait_for(both, START_S)
+    for camera in ('front', 'rear'):
+        upright = f'{camera}_optical_upright'
+        assert f'--frame-id {camera}_optical --child-frame-id {upright}' in frames
+        assert any(
+            f'-f {upright}' in view and f'__ns:=/{camera}' in view for view in views.splitlines()
+        )
+
+
+def test_rviz_without_a_frame_for_every_camera_is_refused(launch):
+    child = launch('cameras:=front,rear', 'rviz:=true')
+    out, _ = child.communicate(timeout=START_S)
+    assert 'name one for each of' in out
+    assert child.returncode
+
+
 def test_compressed_images_are_taken_from_the_topic_of_the_transport(launch, context):
     launch('image_transport:=compressed', 'image_topic:=/cam/image_raw')
     msg = answer(context, topic='/cam/image_raw/compressed', image=compressed())
@@ -215,7 +245,7 @@ def test_images_are_rectified_upstream_where_that_is_asked_for(launch, context, 
         executor.spin_until_future_complete(done, timeout_sec=START_S)
     assert done.result().values[0].bool_value
     node.destroy_node()
-    told = (tmp_path / 'rectifier').read_text()
+    told = (tmp_path / 'rectify_node').read_text()
     assert 'image:=/cam/image_raw' in told
     assert '__ns:=/front' in told
 
