@@ -92,8 +92,8 @@ class InferenceConfig(Checked):
     steps: int = setting(1, 'denoising steps of the 2D model', low=1, high=100, dynamic=True)
     ensembles: int = setting(
         2,
-        'sets of noise whose 2D estimates are combined; the second looks at the crop mirrored and '
-        'enlarged, which pays most; the third and fourth have views of their own too',
+        'sets of noise whose 2D estimates are combined; each of the first four looks at a view of '
+        'the crop of its own (mirrored, enlarged), which is what helps; the second pays most',
         low=1,
         high=32,
         dynamic=True,
@@ -101,7 +101,8 @@ class InferenceConfig(Checked):
     window: int = setting(
         3,
         'images that the 2D model looks at, the newest and earlier ones, 0.09 s apart where they '
-        'come faster; no more than its checkpoint has room for. 1 = the newest alone',
+        'come faster, and in recordings as many later ones as earlier; no more than its '
+        'checkpoint has room for. 1 = the newest alone',
         low=1,
         high=9,
         dynamic=True,

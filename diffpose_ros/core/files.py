@@ -37,6 +37,14 @@ def write_json(path: Path, document: Any) -> None:
     write_atomically(path, (json.dumps(document, indent=2) + '\n').encode())
 
 
+def check_name(path: Path, suffix: str) -> None:
+    """Raise ValueError when no file of that kind can be written there."""
+    if path.suffix != suffix:
+        raise ValueError(f'{path} does not end in {suffix}; name it NAME{suffix}')
+    if path.is_dir():
+        raise ValueError(f'{path} is a folder; name a file')
+
+
 def read_arrays(
     path: Path, needed: Sequence[str], also: Sequence[str] = ()
 ) -> dict[str, NDArray[Any]]:

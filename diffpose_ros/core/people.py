@@ -226,7 +226,7 @@ class InferenceInfo:
     model_id: str
     lookahead_s: float = 0.0
     degraded: frozenset[str] = frozenset()
-    window: int = 0  # images that the 2D model looks at, at most; 0 = not told
+    window: int = 0  # images that the 2D model looks at, later ones not counted; 0 = not told
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from diffpose_ros.offline.options import check_name
+from diffpose_ros.core.files import check_name
 
 
 def count(text: str) -> int:

@@ -27,7 +27,7 @@ from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.coverage import coverage
 from diffpose_ros.evaluate.figures import conclude
 from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
-from diffpose_ros.evaluate.pck import correct_joints, torso_length
+from diffpose_ros.evaluate.pck import correct_joints, expected_calibration_error, torso_length
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.offline.video import VideoReader
 import numpy as np
@@ -227,7 +227,6 @@ def assign_people(
     Pair labelled people with the skeletons nearest in the image, at most a torso away.
 
     Distances are means over the limb joints that a skeleton tells.
-
     Pairs of before go first while they are that near: where one person hides the other, the only
     skeleton lies near both (as the CLEAR metrics do, Bernardin & Stiefelhagen 2008).
 
@@ -265,20 +264,24 @@ def pck_of(matches: Sequence[Match], joints: list[int]) -> float:
 
 def distances(found: Sequence[Match]) -> dict[str, float]:
     """
-    Return errors and coverage over the people found.
+    Return errors, coverage and the calibration of the scores over the people found.
 
     Coverage is that of the absolute positions, with the covariances that subscribers get; root
     relative, it is that of the pose alone.
     """
     poses = [m.person.pose3d for m in found if m.person and m.person.pose3d]
-    pixels = np.stack([m.person.pose2d.xy for m in found if m.person and m.person.pose2d])
+    poses2d = [m.person.pose2d for m in found if m.person and m.person.pose2d]
+    pixels, truth_px = np.stack([p.xy for p in poses2d]), np.stack([m.truth_px for m in found])
+    score = np.stack([p.score for p in poses2d])[:, LIMB_JOINTS]
+    correct = correct_joints(pixels, truth_px, H36M_17)[:, LIMB_JOINTS]
     bodies, truth = np.stack([pose.xyz for pose in poses]), np.stack([m.truth_m for m in found])
     total = np.stack([pose.covariance for pose in poses])
     shape = total - np.stack([pose.root_covariance for pose in poses])[:, None]
-    error_px = np.linalg.norm(pixels - np.stack([m.truth_px for m in found]), axis=-1)
+    error_px = np.linalg.norm(pixels - truth_px, axis=-1)
     relative, true_relative = bodies - bodies[:, :1], truth - truth[:, :1]
     return {
         'error_px': float(np.nanmean(error_px[:, LIMB_JOINTS])),
+        'ece': expected_calibration_error(score.ravel(), correct.ravel()),
         **summary(bodies, truth),
         'hip_error_mm': float(hip_errors(bodies, truth).mean()),
         **coverage(bodies, total, truth),

@@ -92,7 +92,7 @@ def estimate_single(
 
 
 def measure(people: People, predictions: Predictions) -> dict:
-    """Return PCK@0.2 over all labelled joints, by joint, doubled limbs, calibration of scores."""
+    """Return PCK@0.2 over all labelled joints, by joint, doubled limbs, and the calibration."""
     counted = pck.countable(people.labelled, people.skeleton)
     truth, labelled = people.xy[counted], people.labelled[counted]
     found = predictions.xy[counted]
@@ -105,6 +105,7 @@ def measure(people: People, predictions: Predictions) -> dict:
         'pck_per_joint': pck.per_joint(correct, labelled, people.skeleton),
         'doubled': pck.doubled(found, truth, labelled, people.skeleton),
         'ece': pck.expected_calibration_error(score[labelled], correct[labelled]),
+        **pck.coverage((found - truth)[labelled], predictions.covariance[counted][labelled]),
         'people': int(counted.sum()),
     }
 

@@ -11,6 +11,7 @@ from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.evaluate.arguments import check_output, json_file
 from diffpose_ros.evaluate.figures import conclude
 from diffpose_ros.evaluate.posetrack_ap import average_precision, table
+from diffpose_ros.evaluate.posetrack_people import add_estimation_arguments, people_estimator
 from diffpose_ros.train.formats.files import read_labels
 from diffpose_ros.train.formats.labels import FrameLabels, LabelFile, NO_SCORE, PersonLabels
 import numpy as np
@@ -27,23 +28,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--ground-truth', type=Path, required=True, help='folder of label files, one a video'
     )
     parser.add_argument(
-        '--predictions', type=Path, required=True, help='folder of files of the same names'
+        '--predictions',
+        type=Path,
+        required=True,
+        help='folder of files of the same names; with --images they are written first',
     )
+    add_estimation_arguments(parser)
     parser.add_argument('--out', type=json_file, required=True, help='JSON file to write')
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the figures."""
     check_output(args.out, args.ground_truth, args.predictions)
+    if args.images:
+        check_output(args.predictions, args.ground_truth)
+        people = people_estimator(args)
+        for path in tqdm(label_files(args.ground_truth), unit='video', disable=None):
+            people.write(path, args.predictions / path.name)
     conclude(args.out, evaluate(args.ground_truth, args.predictions))
     return 0
 
 
+def label_files(folder: Path) -> list[Path]:
+    """Return the label files of a folder; ValueError where there is none."""
+    files = sorted(folder.glob('*.json'))
+    if not files:
+        raise ValueError(f'{folder} holds no .json files; give the folder of the labels')
+    return files
+
+
 def evaluate(ground_truth: Path, predictions: Path) -> dict[str, Any]:
     """Return average precision in per cent, by the columns of the papers and by joint."""
-    files = sorted(ground_truth.glob('*.json'))
-    if not files:
-        raise ValueError(f'{ground_truth} holds no .json files; give the folder of the labels')
+    files = label_files(ground_truth)
     pairs = [
         pair
         for path in tqdm(files, unit='video', disable=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.files import check_name
 from diffpose_ros.offline.jobs import Settings
 
 
@@ -32,14 +33,6 @@ def output(path: Path, suffix: str, source: Path) -> Path:
     if path.resolve() == source.resolve():
         raise ValueError(f'{path} is the input; name another output')
     return path.resolve()
-
-
-def check_name(path: Path, suffix: str) -> None:
-    """Raise ValueError when no file of that kind can be written there."""
-    if path.suffix != suffix:
-        raise ValueError(f'{path} does not end in {suffix}; name it NAME{suffix}')
-    if path.is_dir():
-        raise ValueError(f'{path} is a folder; name a file')
 
 
 def file_state(path: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint, restore
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
 from diffpose_ros.core.detector_network import DetectorNetwork
+from diffpose_ros.core.device import pick_precision
 from diffpose_ros.core.files import whole
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate.images2d import estimate_single
@@ -60,9 +61,10 @@ class Search:
         checkpoint = load_checkpoint('detector_compact', 'detector')
         network = DetectorNetwork(**checkpoint.config)
         restore(network, checkpoint)
-        self._detector = PersonDetector(network, device, VIEWS)
+        precision = pick_precision('auto', device)
+        self._detector = PersonDetector(network, device, VIEWS, precision=precision)
         pose2d = load_checkpoint('pose2d_compact', 'pose2d')
-        self._estimator = VideoEstimator.from_checkpoint(pose2d, device)
+        self._estimator = VideoEstimator.from_checkpoint(pose2d, device, precision)
         names = self._estimator.skeleton.joints
         self.joint_names = tuple(name for name in names if name != 'nose')
         self._columns = [names.index(name) for name in self.joint_names]

@@ -56,7 +56,9 @@ class VitBackbone(nn.Module):
     """
     ViT-B/16 of ViTPose, from transformers.
 
-    pretrained  folder or hub id of published ViTPose weights; empty = random start
+    pretrained  folder or hub id of published ViTPose weights, whole or the backbone alone; empty
+                = random start
+    raises      OSError where there are none, ValueError where they are for another network
     """
 
     def __init__(self, crop_size: tuple[int, int], pretrained: str = '') -> None:
@@ -76,7 +78,7 @@ class VitBackbone(nn.Module):
         }
         self.vit: nn.Module
         if pretrained:
-            self.vit = transformers.VitPoseBackbone.from_pretrained(pretrained, **arguments)
+            self.vit = _published(transformers.VitPoseBackbone, pretrained, arguments)
         else:
             self.vit = transformers.VitPoseBackbone(
                 transformers.VitPoseBackboneConfig(**arguments)
@@ -88,3 +90,22 @@ class VitBackbone(nn.Module):
         rows, columns = (n // STRIDE for n in pictures.shape[2:])
         tokens = self.vit(pictures).feature_maps[-1]
         return tokens.transpose(1, 2).unflatten(2, (rows, columns))
+
+
+def _published(backbone: Any, name: str, arguments: dict[str, Any]) -> nn.Module:
+    vit, told = backbone.from_pretrained(
+        name,
+        key_mapping={r'^backbone\.': ''},  # whole estimators call it so
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        use_safetensors=True,
+        **arguments,
+    )
+    unfit = sorted([*told['missing_keys'], *(key for key, *_ in told['mismatched_keys'])])
+    if unfit:
+        raise ValueError(
+            f'{name} has no weights that fit {VIT_B16} at crops of '
+            f'{arguments["image_size"][1]}x{arguments["image_size"][0]} ({unfit[0]}); give a '
+            'ViTPose base model and the crop it was trained with, mostly 192x256'
+        )
+    return vit.float()

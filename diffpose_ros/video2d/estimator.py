@@ -12,7 +12,7 @@ from diffpose_ros.video2d.decoder import take_turns
 from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE, project
 from diffpose_ros.video2d.layers import fold_batch_norms, in_precision, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
-from diffpose_ros.video2d.views import VIEWS
+from diffpose_ros.video2d.views import draws, VIEWS
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -41,8 +41,8 @@ class VideoEstimator:
     Runs the network: STRL once per window, the pose decoder once per step and set of noise.
 
     The sets of noise are drawn once from the seed and serve every person and frame, so results
-    neither flicker nor depend on the order of the batch. They look in turn at views of the crop:
-    what the network sees there differs more from its first estimate than noise makes it.
+    neither flicker nor depend on the order of the batch. They look in turn at views of the crop,
+    which is why several are better than one: other noise alone changes hardly anything.
     What the decoder reads in the sets at the first step is the same for everybody, too.
     """
 
@@ -64,11 +64,11 @@ class VideoEstimator:
         self.past, self.future = config.past, config.future
         self.skeleton: Skeleton = config.joints
         columns, rows = (n // HEAT_STRIDE for n in config.crop_size)
-        shape = (MAX_ENSEMBLES, len(self.skeleton.joints), rows, columns)
+        shape = (max(draws(MAX_ENSEMBLES)) + 1, len(self.skeleton.joints), rows, columns)
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(shape, generator=generator).to(device)
         self._first_step = len(network.schedule) - 1
-        self._first = (noise, *self._masks(noise, self._first_step))  # (MAX_ENSEMBLES, …) each
+        self._first = (noise, *self._masks(noise, self._first_step))  # (draws, …) each
 
     @classmethod
     def from_checkpoint(
@@ -134,10 +134,8 @@ class VideoEstimator:
         windows = features.to(self._device).permute(2, 0, 1, 3, 4, 5).flatten(0, 1)
         F = network.strl(windows, present.to(self._device).repeat(views, 1))  # (V * B, dim, h, w)
         scales = take_turns(network.decoder.scales(F), views, ensembles)
-        drawn = -(-ensembles // views)  # the views share their noise
-        x_T, *first = (  # (M * B, …)
-            x[:drawn].repeat_interleave(views * B, dim=0)[: ensembles * B] for x in self._first
-        )
+        drawn = draws(ensembles)
+        x_T, *first = (x[drawn].repeat_interleave(B, dim=0) for x in self._first)  # (M * B, …)
 
         def answer(x_t: Tensor, t: int) -> Tensor:
             masks = first if t == self._first_step else self._masks(x_t, t)

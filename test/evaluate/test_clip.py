@@ -89,6 +89,7 @@ def test_a_joint_is_right_within_a_fifth_of_the_torso():
     near = measure(film(*[both(shift_px=0.99 * radius)] * FRAMES), LABELS)
     far = measure(film(*[both(shift_px=1.01 * radius)] * FRAMES), LABELS)
     assert (near['pck'], far['pck']) == (1, 0)
+    assert (near['ece'], far['ece']) == (0, 1)  # every score is 1
     assert near['error_px'] == pytest.approx(0.99 * radius)
 
 

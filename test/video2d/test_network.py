@@ -66,6 +66,35 @@ def test_the_vit_of_the_paper_can_be_chosen():
     assert heat.shape == (1, 15, 12, 8)
 
 
+@pytest.fixture(scope='module')
+def published(tmp_path_factory):
+    """Return a whole ViTPose estimator as its authors publish it, and the folder that holds it."""
+    transformers = pytest.importorskip('transformers', reason='transformers is not installed')
+    backbone = {'image_size': [48, 32], 'patch_size': [16, 16], 'out_indices': [12]}
+    estimator = transformers.VitPoseForPoseEstimation(
+        transformers.VitPoseConfig(
+            backbone_config=transformers.VitPoseBackboneConfig(**backbone), num_labels=17
+        )
+    ).half()
+    folder = tmp_path_factory.mktemp('vitpose')
+    estimator.save_pretrained(folder)
+    return estimator, str(folder)
+
+
+def test_published_vitpose_weights_start_the_backbone(published):
+    estimator, folder = published
+    config = NetworkConfig(backbone=VIT_B16, crop_size=(32, 48), pretrained=folder)
+    network = PoseNetwork(config)
+    taken, given = network.backbone.vit.state_dict(), estimator.backbone.state_dict()
+    assert taken.keys() == given.keys()
+    assert all(torch.equal(taken[name], given[name].float()) for name in given)
+
+
+def test_vitpose_weights_for_other_crops_are_refused(published):
+    with pytest.raises(ValueError, match='give a ViTPose base model and the crop'):
+        PoseNetwork(NetworkConfig(backbone=VIT_B16, crop_size=(64, 48), pretrained=published[1]))
+
+
 def test_weights_for_small_crops_start_a_network_for_larger_ones(small_network, small_config):
     columns, rows = small_config.crop_size
     larger = PoseNetwork(replace(small_config, crop_size=(2 * columns, 2 * rows))).eval()
