@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 ABSENT = 0.05  # of the crop's height; joints less far outside teach nothing
 NOWHERE = -1000.0  # pixels; the heatmap of a joint there is empty
+BACKWARDS = 0.3  # of the films run backwards: in recordings, later frames show people move, too
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,14 @@ class WindowDataset(Dataset):
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         offsets = np.arange(-self.past, self.future + 1) if wish.window else np.zeros(1, int)
         present = draw_holes(offsets, rng)
+        when = -offsets if len(film) > 1 and chance(rng, BACKWARDS) else offsets
         if len(film) > 1:  # what was not filmed is a hole
-            present &= (offsets <= 0) & (offsets > -len(film))
+            present &= (when <= 0) & (when > -len(film))
         colours = augment.colour_table(rng) if chance(rng, 0.8) else None
         views = augment.camera_path(view, wish.size, offsets, rng)
         frames = np.zeros((len(offsets), wish.size[1], wish.size[0], 3), np.uint8)
         for k in np.flatnonzero(present):
-            picture = film[offsets[k] - 1] if len(film) > 1 else film[0]
+            picture = film[when[k] - 1] if len(film) > 1 else film[0]
             seen = augment.show(picture, views[k], wish.size, fill)
             frames[k] = spoil(seen, colours, other, rng, self.strength)
         return frames, present
