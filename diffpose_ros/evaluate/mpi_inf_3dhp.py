@@ -2,7 +2,8 @@
 `diffpose evaluate mpi-inf-3dhp`: the lifter on the test set of MPI-INF-3DHP, files of P-STMO.
 
 PCK and AUC are over the fourteen joints of the data set's own evaluation, MPJPE over all; the 2D
-input is the labels'. Means are over all frames that count; per_sequence has those of the parts.
+input is the labels'. Means are over all frames that count; per_sequence has those of the parts,
+and mean_over_sequences their plain means, which is what tables such as D3DP's print.
 """
 
 import argparse
@@ -30,12 +31,14 @@ def figures(estimate: Floats, truth: Floats) -> dict[str, float]:
 
 
 def by_sequence(poses: Lifted) -> dict[str, Any]:
-    """Return the figures of all frames and per_sequence."""
+    """Return the figures of all frames, of every sequence, and the means of the latter."""
     sequences = {
         str(name): figures(poses.mean[poses.groups == name], poses.truth[poses.groups == name])
         for name in np.unique(poses.groups)
     }
-    return {**figures(poses.mean, poses.truth), 'per_sequence': sequences}
+    whole = figures(poses.mean, poses.truth)
+    means = {key: float(np.mean([one[key] for one in sequences.values()])) for key in whole}
+    return {**whole, 'mean_over_sequences': means, 'per_sequence': sequences}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,9 @@ Calibrated covariance: the spread of the hypotheses and what is missing in it.
 S_j is the covariance of the hypotheses, sigma_j the spread that the context encoder predicts, I_j
 the error of the 2D estimate of joint and hip carried over to metres, s the uncertainty of body
 size, which no picture tells. lambda_j is fitted so that 90 % of the true joints of motions not
-trained on lie within the 90 % ellipsoid; once for several hypotheses of several steps, and once
-for a pose alone, which has no S_j: in one step all hypotheses become the same pose.
+trained on lie within the 90 % ellipsoid; once for FEWEST hypotheses of several steps, and once
+for a pose alone, which has no S_j: in one step all hypotheses become the same pose, and the spread
+of fewer says too little.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 FLOOR_M = 0.005
+FEWEST = 5  # hypotheses whose spread counts
 SIZE_DEVIATION = 0.06  # of adult body size about its mean, proportions included
 HEIGHT_M = 1.75  # of a person who is as large as a lifter makes everybody
 # Quantiles of the chi-square distribution with three degrees of freedom.
@@ -68,9 +70,10 @@ class Calibration:
         image       (B, J, 2, 2)  metres squared, of x and y, from the 2D estimate
         steps       that the hypotheses took
         """
-        several = steps > 1 and hypotheses.shape[1] > 1
-        missing = self.missing if several else self.alone
-        return shape_covariance(missing, hypotheses, spread, image)
+        if steps > 1 and hypotheses.shape[1] >= FEWEST:
+            return shape_covariance(self.missing, hypotheses, spread, image)
+        mean = hypotheses.mean(axis=1, keepdims=True)
+        return shape_covariance(self.alone, mean, spread, image)
 
 
 def shape_covariance(missing: Floats, hypotheses: Floats, spread: Floats, image: Floats) -> Floats:

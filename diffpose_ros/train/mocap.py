@@ -78,7 +78,10 @@ def part_of(clip_name: str) -> str:
 
 
 def join_clips(parts: Sequence[Clips]) -> Clips:
-    """Return all clips as one."""
+    """Return all clips as one; raise ValueError when their rates differ."""
+    rates = sorted({part.fps for part in parts})
+    if len(rates) != 1:
+        raise ValueError(f'clips of {rates} frames per second; give files of one rate')
     offsets = np.cumsum([0, *(len(part.joints) for part in parts[:-1])])
     return Clips(
         torch.cat([part.joints for part in parts]),

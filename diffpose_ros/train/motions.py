@@ -1,7 +1,7 @@
 """
 What the lifter learns from: the motion files in a folder, one data set, told by its name.
 
-mocap         cmu_train.npz and deepmimic_train.npz; a tenth of CMU's motions is held out
+mocap         NAME_train.npz, as mocap.load_clips reads them; a tenth of the motions is held out
 Human3.6M     data_3d_h36m.npz of VideoPose3D; subjects 1, 5, 6, 7, and 8 held out
 MPI-INF-3DHP  data_train_3dhp.npz of P-STMO; subjects 1 to 7, and 8 held out
 
@@ -18,19 +18,22 @@ from diffpose_ros.train.mocap import Clips, join_clips, lay_clips, load_clips
 import numpy as np
 import torch
 
-MOCAP = {'cmu_train.npz': 1.0, 'deepmimic_train.npz': 6.0}  # file: weight of a frame
-HELD_OUT_MOCAP = 'cmu_train.npz'
+MOCAP = '*_train.npz'
+FEW_MOTIONS = {'deepmimic_train.npz': 6.0}  # file: weight of a frame; nothing of it is held out
 H36M_FILE, MPI_FILE = 'data_3d_h36m.npz', 'data_train_3dhp.npz'
 (HIP,) = H36M_17.index('hip')
 
 
 def motion_files(data: Path) -> list[str]:
     """Return the names of the files that a folder's data set consists of."""
-    sets = (sorted(MOCAP), [H36M_FILE], [MPI_FILE])
-    found = [files for files in sets if all((data / name).is_file() for name in files)]
+    mocap = sorted(path.name for path in data.glob(MOCAP))
+    single = [[name] for name in (H36M_FILE, MPI_FILE) if (data / name).is_file()]
+    found = [files for files in (mocap, *single) if files]
     if len(found) != 1:
-        known = ', or '.join(' and '.join(files) for files in sets)
-        raise ValueError(f'{data} holds {len(found)} data sets; give a folder with {known}')
+        raise ValueError(
+            f'{data} holds {len(found)} data sets; give a folder with {MOCAP}, or {H36M_FILE}, or '
+            f'{MPI_FILE}'
+        )
     return found[0]
 
 
@@ -44,8 +47,10 @@ def motion_clips(data: Path, part: str) -> Clips:
         motions = motion3d.read_3dhp_motions(data / MPI_FILE, motion3d.MPI_TRAINING[part])
         return lay_end_to_end(motions, motion3d.MPI_FPS)
     if part == 'held_out':
-        return load_clips(data / HELD_OUT_MOCAP, part)
-    return join_clips([load_clips(data / name, part, MOCAP[name]) for name in MOCAP])
+        files = [name for name in files if name not in FEW_MOTIONS] or files
+    return join_clips(
+        [load_clips(data / name, part, FEW_MOTIONS.get(name, 1.0)) for name in files]
+    )
 
 
 def lay_end_to_end(motions: Iterable[Floats], fps: int) -> Clips:

@@ -11,7 +11,6 @@ from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.train import lift3d
 from diffpose_ros.train.mocap import part_of
-from diffpose_ros.train.motions import MOCAP
 import numpy as np
 import pytest
 import torch
@@ -26,7 +25,7 @@ def named(part):
 @pytest.fixture
 def data(tmp_path):
     pose = np.random.default_rng(0).normal(0, 0.3, (J, 3))
-    for name in MOCAP:
+    for name in ('cmu_train.npz', 'deepmimic_train.npz'):
         np.savez(
             tmp_path / name,
             joints_root_relative_m=np.tile(pose - pose[0], (60, 1, 1)).astype(np.float16),

@@ -78,7 +78,7 @@ def test_the_lifter_trains_on_the_data_set(tmp_path, write, monkeypatch):
 
 
 def test_a_folder_of_no_or_several_data_sets_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r'holds 0 data sets; give a folder with cmu_train\.npz'):
+    with pytest.raises(ValueError, match=r'holds 0 data sets; give a folder with \*_train\.npz'):
         motion_files(tmp_path)
     write_h36m(tmp_path)
     write_3dhp(tmp_path)
@@ -96,3 +96,31 @@ def test_a_sequence_without_poses_is_named(tmp_path):
     np.savez(tmp_path / MPI_FILE, data={'S8 Seq1': [{'0': {}}]})
     with pytest.raises(ValueError, match='S8 Seq1 lacks a camera with data_3d'):
         motion_clips(tmp_path, 'held_out')
+
+
+def write_mocap(path, clips, fps=30):
+    joints = np.tile(standing(20) - standing(20)[:, :1], (clips, 1, 1))
+    np.savez(
+        path,
+        joint_names=H36M_17.joints,
+        clip_lengths=np.full(clips, 20),
+        clip_names=[f'mine/{i}' for i in range(clips)],
+        joints_root_relative_m=joints,
+        root_m=np.zeros((len(joints), 3)),
+        fps=fps,
+    )
+
+
+def test_own_motion_capture_is_learnt_from_and_a_part_of_it_held_out(tmp_path):
+    write_mocap(tmp_path / 'mine_train.npz', clips=40)
+    write_mocap(tmp_path / 'others_train.npz', clips=40)
+    counts = [len(motion_clips(tmp_path, part).joints) for part in ('train', 'held_out')]
+    assert sum(counts) == 2 * 40 * 20
+    assert 0 < counts[1] < counts[0] / 3
+
+
+def test_motion_capture_of_several_rates_is_refused(tmp_path):
+    write_mocap(tmp_path / 'mine_train.npz', clips=40)
+    write_mocap(tmp_path / 'others_train.npz', clips=40, fps=60)
+    with pytest.raises(ValueError, match=r'clips of \[30, 60\] frames per second'):
+        motion_clips(tmp_path, 'train')
