@@ -1,9 +1,10 @@
-"""The lifter's contract, with small untrained networks."""
+"""The lifter's contract and the process around its networks, which are small and untrained."""
 
 from dataclasses import asdict, replace
 
 from diffpose_ros.core.checkpoint import load_checkpoint, save_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.diffusion.mixture import shift_forward
 from diffpose_ros.lift3d.calibration import (
     Calibration,
     CHI2_3,
@@ -17,8 +18,10 @@ from diffpose_ros.lift3d.calibration import (
 )
 from diffpose_ros.lift3d.context import ContextEncoder
 from diffpose_ros.lift3d.lifter import Lifter, Window
-from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
+from diffpose_ros.lift3d.model import in_metres, LiftModel, LiftModelConfig
 from diffpose_ros.lift3d.observation import observe
+from diffpose_ros.lift3d.start import start_noise
+from diffpose_ros.train import lift3d_loss
 import numpy as np
 import pytest
 import torch
@@ -35,6 +38,7 @@ SMALL = LiftModelConfig(
 )
 CPU = torch.device('cpu')
 J = len(H36M_17.joints)
+FAR = 3.0  # units of the predicted spread between the mixture's means and the encoder's pose
 
 
 @pytest.fixture
@@ -98,8 +102,13 @@ def test_window_of_one_frame_is_enough(lifter):
 
 
 def test_zero_steps_give_the_encoders_pose(lifter, model):
-    pose = lifter.lift(windows(), 0, 3)
-    np.testing.assert_allclose(pose.hypotheses[:, 0], pose.hypotheses[:, 2])
+    rays, covariance, score, present = windows()
+    told = (torch.tensor(array).float() for array in (rays, covariance, score))
+    with torch.no_grad():
+        context = model.context(observe(*told, torch.tensor(present), 4))
+    expected = context.state[:, None, :, 2:].expand(-1, 3, -1, -1)
+    np.testing.assert_allclose(lifter.lift(windows(), 0, 3).hypotheses, expected, atol=1e-6)
+    assert expected.abs().max() > 0.01
 
 
 def test_start_at_a_point_leaves_only_the_2d_noise(model):
@@ -167,7 +176,7 @@ def test_covariance_holds_body_size_along_the_joint_and_image_noise_across():
     np.testing.assert_allclose(claimed[0, 5], expected)
 
 
-@pytest.mark.parametrize(('steps', 'N'), [(1, 1), (1, 5), (2, 1)])
+@pytest.mark.parametrize(('steps', 'N'), [(1, 1), (1, 5), (2, 1), (2, 4)])
 def test_a_pose_alone_has_a_calibration_of_its_own(steps, N):
     calibration = Calibration(np.zeros(J), np.ones(J))
     poses, spread = np.zeros((1, N, J, 3)), np.full((1, J, 3), 0.1)
@@ -190,3 +199,88 @@ def test_chi_square_quantiles_equal_scipys():
 
     for share, radius in CHI2_3.items():
         assert radius == pytest.approx(chi2(3).ppf(share), abs=1e-3)
+
+
+@pytest.fixture
+def far_model():
+    """Return an untrained model whose mixture lies far from the encoder's pose."""
+    model = LiftModel(SMALL).eval()
+    model.mu[:] = FAR
+    return model
+
+
+@pytest.fixture
+def observation():
+    rays, covariance, score, present = windows()
+    return observe(
+        *(torch.tensor(array).float() for array in (rays, covariance, score)),
+        torch.tensor(present),
+        SMALL.past,
+    )
+
+
+@pytest.mark.parametrize('steps', [1, 2, 5])
+def test_a_denoiser_that_knows_the_truth_is_believed_however_far_the_start_is(
+    far_model, observation, monkeypatch, steps
+):
+    truth = torch.randn(2, J, 5)
+
+    def knowing(given, N):
+        offset = truth - given[..., :5]  # given begins with the center of the start
+        return lambda noisy, t: offset.repeat_interleave(N, dim=0)
+
+    monkeypatch.setattr(far_model, '_predictor', knowing)
+    component, z = start_noise(far_model.mixture, 3, seed=0)
+    states, _ = far_model.hypotheses(observation, component, z, steps)
+    torch.testing.assert_close(states, truth[:, None].expand(-1, 3, -1, -1))
+
+
+def test_training_diffuses_towards_the_mean_of_the_component(far_model, observation, monkeypatch):
+    seen = {}
+
+    def watched(offset, mu_G, eps_G, alpha):
+        seen.update(mu_G=mu_G, noisy=shift_forward(offset, mu_G, eps_G, alpha), alpha=alpha)
+        return seen['noisy']
+
+    monkeypatch.setattr(lift3d_loss, 'shift_forward', watched)
+    context = far_model.context(observation)
+    start = far_model.start(observation, context)
+    given, random = far_model.given(start, context), torch.Generator().manual_seed(0)
+    lift3d_loss._denoising_error(far_model, start, given, torch.zeros(2, J, 5), random)
+    expected = FAR * context.spread[:, 1:]
+    torch.testing.assert_close(seen['mu_G'][:, 1:, 2:], expected)
+    # x_t - mu_G is an ordinary diffusion of x_0 - mu_G (Gong et al., eq. 8).
+    clean = seen['alpha'].sqrt() * (-start.center - seen['mu_G'])
+    noise = (seen['noisy'] - seen['mu_G'] - clean) / (1 - seen['alpha']).sqrt()
+    deviations = noise[:, 1:, 2:] / context.spread[:, 1:]
+    assert 0.7 < float(deviations.detach().std()) < 1.3
+
+
+def test_the_start_is_as_wide_in_the_image_as_the_heatmap(far_model, observation):
+    start = far_model.start(observation, far_model.context(observation))
+    z = torch.randn(2, J, 5)
+    _, eps_G = far_model.offsets(start, torch.zeros(2, dtype=torch.long), z)
+    expected = observation.factor @ z[..., :2, None]
+    torch.testing.assert_close(eps_G[..., :2], expected[..., 0])
+    assert expected.abs().max() > 0
+
+
+def test_the_error_of_the_image_is_carried_over_to_metres(monkeypatch):
+    state = torch.zeros(1, J, 5)
+    state[0, :, :2] = torch.randn(J, 2)
+    state[0, :, 2:4] = 0.25 * state[0, :, :2]  # a quarter of a metre per unit
+    covariance = torch.tensor([[0.04, 0.01], [0.01, 0.02]]).expand(1, J, 2, 2)
+    metres = in_metres(covariance, state)
+    torch.testing.assert_close(metres, 2 * 0.25**2 * covariance)  # of the joint and of the hip
+
+    model, image = LiftModel(SMALL), metres
+    lifter = Lifter(model, Calibration(np.ones(J), np.ones(J)), CPU)
+    claimed = []
+    for scale in (0, 1):
+        monkeypatch.setattr(
+            model, 'image_covariance', lambda *_, scale=scale: scale * image.expand(2, -1, -1, -1)
+        )
+        claimed.append(lifter.lift(windows(), 2, 5).covariance[..., :2, :2])
+    np.testing.assert_allclose(
+        claimed[1] - claimed[0], image.expand(2, -1, -1, -1).numpy(), atol=1e-6
+    )
