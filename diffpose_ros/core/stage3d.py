@@ -17,6 +17,7 @@ from diffpose_ros.lift3d.placement import AVERAGE, BodySize, place, Placement
 import numpy as np
 from numpy.typing import NDArray
 
+(HIP,) = H36M_17.index('hip')
 Floats = NDArray[np.float64]
 NEIGHBOURS = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]])  # (3, 1, 2), pixels
 MAX_BACK_PX = 2.0  # a ray that the lens puts farther from its pixel than this is none
@@ -145,16 +146,18 @@ class Stage3D:
         placed = Placement(np.zeros(3), np.full((3, 3), np.nan), body)
         if view.calibrated:
             placed = self._place(window, pose, body).turned(R)
-            seen = states == JointState.MEASURED
-            measured = measure(placed, turned, sighting, seen, view)
+            measured = measure(placed, turned, sighting, states == JointState.MEASURED, view)
             if measured is not None:
                 placed, track.body = measured, remembered(measured.body)
         size, relative = placed.body.mean, turned.mean[0]
         covariance = size**2 * with_size(turned.covariance[0], relative, placed.body.deviation)
+        if view.calibrated:
+            covariance[HIP] = 0  # against itself
+            covariance += placed.covariance
         hypotheses = size * turned.hypotheses[0] + placed.root
         return Pose3D(
             size * relative + placed.root,
-            covariance + placed.covariance if view.calibrated else covariance,
+            covariance,
             placed.covariance,
             hypotheses,
             np.full(len(hypotheses), 1 / len(hypotheses)),
@@ -169,10 +172,10 @@ class Stage3D:
         return BodySize(height_m / self._lifter.height_m, HEIGHT_DEVIATION, ScaleSource.HEIGHT)
 
     def _place(self, window: Aimed, pose: LiftedPose, body: BodySize) -> Placement:
-        key, relative = self._lifter.past, pose.mean[0]
+        key = self._lifter.past
         return place(
-            relative,
-            with_size(pose.covariance[0], relative, body.deviation),
+            pose.mean[0],
+            with_size(pose.covariance[0], pose.mean[0], body.deviation),
             window.inputs.rays[0, key],
             window.inputs.covariance[0, key],
             window.inputs.score[0, key],
@@ -276,9 +279,7 @@ def turn(
 def centre(sighting: Sighting) -> Floats:
     """Return the middle (2,) of the box around the known joints, in rays; 0 without any."""
     rays = sighting.rays[sighting.score > 0]
-    if not len(rays):
-        return np.zeros(2)
-    return (rays.min(axis=0) + rays.max(axis=0)) / 2
+    return (rays.min(axis=0) + rays.max(axis=0)) / 2 if len(rays) else np.zeros(2)
 
 
 def split(lifted: LiftedPose) -> list[LiftedPose]:

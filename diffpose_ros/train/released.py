@@ -48,5 +48,6 @@ def run(args: argparse.Namespace) -> int:
     tensors = read_pair(args.lifter, args.denoiser, args.preset)
     source = {'lifter': args.lifter.name, 'denoiser': args.denoiser.name}
     save_checkpoint(args.out, KIND, {'preset': args.preset}, tensors, {'source': source})
-    log.info('wrote %s', args.out)
+    steps = PRESETS[args.preset].steps
+    log.info('wrote %s; published with %d steps: inference.lift_steps, --steps', args.out, steps)
     return 0
