@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 MOCAP = '*_train.npz'
-FEW_MOTIONS = {'deepmimic_train.npz': 6.0}  # file: weight of a frame; nothing of it is held out
+FEW_MOTIONS = {'deepmimic_train.npz': 6.0}  # file: weight of a frame; it does not validate
 H36M_FILE, MPI_FILE = 'data_3d_h36m.npz', 'data_train_3dhp.npz'
 (HIP,) = H36M_17.index('hip')
 
