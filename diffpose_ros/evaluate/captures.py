@@ -1,5 +1,7 @@
 """
-The lifter on captures with cameras of their own: windows as the pipeline would make them.
+The lifter on captures with cameras of their own, in windows like those of the pipeline.
+
+Where a capture is slower than the slots of a window, a frame may stand in two of them.
 
 F frames of a capture, T slots, J joints of H36M_17
 """
