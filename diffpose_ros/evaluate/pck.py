@@ -1,6 +1,7 @@
 """PCK: the share of joints found within a part of the torso's length; and its calibration."""
 
 from diffpose_ros.core.skeleton import Skeleton
+from diffpose_ros.lift3d.calibration import squared_mahalanobis
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,7 +89,7 @@ def coverage(error: Floats, covariance: Floats) -> dict[str, float]:
     error       (n, 2)     pixels
     covariance  (n, 2, 2)  pixels squared
     """
-    squared = (error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(axis=1)
+    squared = squared_mahalanobis(error, covariance)
     return {
         f'coverage_{round(100 * share)}': float((squared < -2 * np.log(1 - share)).mean())
         for share in (0.5, 0.68, 0.9, 0.95)

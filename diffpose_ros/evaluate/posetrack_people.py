@@ -20,7 +20,7 @@ from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.train.formats.files import PREDICTION_FORMATS, read_labels, write_predictions
 from diffpose_ros.train.formats.labels import box_of, FrameLabels, PersonLabels
-from diffpose_ros.train.posetrack import neighbour, Picture, read_picture
+from diffpose_ros.train.posetrack import frames_around, Picture, read_picture
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 import torch
@@ -124,15 +124,14 @@ class PeopleEstimator:
         """Return features (B, T, V, C, h, w) of the crops in the frames around, and present."""
         estimator = self._estimator
         views = estimator.views(self._effort.ensembles)
-        offsets = range(-estimator.past, estimator.future + 1)
-        paths = [neighbour(picture, SPACING * offset) for offset in offsets]
-        there = [path.is_file() or path == picture for path in paths]
+        slots = range(-estimator.past, estimator.future + 1)
+        frames = frames_around(picture, [SPACING * slot for slot in slots])
         seen = [
             estimator.features(np.stack([crop.cut(self._read(path)) for crop in crops]), views)
-            for path, exists in zip(paths, there, strict=True)
-            if exists
+            for path in frames
+            if path
         ]
-        window = seen[0].new_zeros(len(crops), len(paths), *seen[0].shape[1:])
-        present = torch.tensor(there).expand(len(crops), -1)
-        window[:, there] = torch.stack(seen, dim=1)
-        return window, present
+        present = torch.tensor([path is not None for path in frames])
+        window = seen[0].new_zeros(len(crops), len(frames), *seen[0].shape[1:])
+        window[:, present] = torch.stack(seen, dim=1)
+        return window, present.expand(len(crops), -1)

@@ -103,7 +103,7 @@ def hypothesis_covariance(hypotheses: Floats) -> Floats:
 
 
 def squared_mahalanobis(error: Floats, covariance: Floats) -> Floats:
-    """Return e^T C^-1 e, (...,), for errors (..., 3) and covariances (..., 3, 3)."""
+    """Return e^T C^-1 e, (...,), for errors (..., d) and covariances (..., d, d)."""
     return (error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(axis=-1)
 
 

@@ -16,6 +16,7 @@ from diffpose_ros.core.checkpoint import save_checkpoint
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict, Predictions
+from diffpose_ros.lift3d.calibration import squared_mahalanobis
 from diffpose_ros.train.labelled import People, read_split
 from diffpose_ros.train.loop import part, RunFolder
 from diffpose_ros.train.pose_trainer import Learner
@@ -45,8 +46,7 @@ def calibrate(found: Predictions, people: People) -> Calibration:
 
 def fit_covariances(found: Predictions, people: People) -> np.ndarray:
     """Return factors (J,) that put half of the joints within the half-probability ellipse."""
-    error = found.xy - people.xy
-    distance = np.einsum('nja,njab,njb->nj', error, np.linalg.inv(found.covariance), error)
+    distance = squared_mahalanobis(found.xy - people.xy, found.covariance)
     overall = np.median(distance[people.labelled])
     medians = [
         np.median(column[seen]) if seen.sum() >= FEW else overall

@@ -131,15 +131,19 @@ class Cutouts(Sequence[Picture]):
     def neighbours(self, i: int, offsets: Sequence[int]) -> list[Picture | None]:
         """Return the same part of frames before and after, by offset; None = no such frame."""
         target = self.targets[i]
-        paths = [neighbour(target.picture, int(offset)) for offset in offsets]
-        here = [
-            offset == 0 or (target.is_video and path.is_file())
-            for path, offset in zip(paths, offsets, strict=True)
-        ]
+        around = frames_around(target.picture, offsets)
         return [
-            self.parts[i].cut(read_picture(path)) if exists else None
-            for path, exists in zip(paths, here, strict=True)
+            self.parts[i].cut(read_picture(path))
+            if path and (target.is_video or path == target.picture)
+            else None
+            for path in around
         ]
+
+
+def frames_around(picture: Path, offsets: Sequence[int]) -> list[Path | None]:
+    """Return the frames before and after that are on disk, by offset; the picture is always."""
+    paths = [neighbour(picture, int(offset)) for offset in offsets]
+    return [path if path == picture or path.is_file() else None for path in paths]
 
 
 def neighbour(picture: Path, offset: int) -> Path:

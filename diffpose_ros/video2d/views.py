@@ -29,7 +29,6 @@ class View:
 
 ZOOM = 1.15  # cuts away most of the margin that Crop leaves around a person
 VIEWS = (View(False, 1), View(True, ZOOM), View(False, ZOOM), View(True, 1))
-PAIR = (0, 1, 1, 0)  # of mirror images that a view belongs to
 
 
 def draws(sets: int) -> list[int]:
@@ -38,8 +37,9 @@ def draws(sets: int) -> list[int]:
 
     Each has its own, but mirror images share theirs: so left and right are treated alike.
     """
-    pairs = len(VIEWS) // 2
-    return [pairs * (n // len(VIEWS)) + PAIR[n % len(VIEWS)] for n in range(sets)]
+    zooms = sorted({view.zoom for view in VIEWS})  # one for each pair of mirror images
+    turns = [divmod(n, len(VIEWS)) for n in range(sets)]
+    return [len(zooms) * turn + zooms.index(VIEWS[view].zoom) for turn, view in turns]
 
 
 def enlarge(maps: Tensor, zoom: float) -> Tensor:
