@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 MAX_SHIFT = 0.05  # heights by which a crop may be off its person and still be kept
-MAX_GROWTH = 0.1  # and the same for its size, as a logarithm
+MAX_GROWTH = 0.05  # and the same for its size, as a logarithm
 
 
 @dataclass(frozen=True)
