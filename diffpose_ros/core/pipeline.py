@@ -23,7 +23,7 @@ from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import SPACING_S, Stage2D
-from diffpose_ros.core.stage3d import sight, Stage3D
+from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.track import MAX_SIGHTINGS, Track
 from diffpose_ros.core.tracker import Tracker
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
@@ -195,9 +195,7 @@ class PosePipeline:
         tracks = [track for track in self._tracker.tracks if track.hits]  # no mere candidates
         for track in tracks:
             if track.pose is not None:
-                track.sightings.append(
-                    sight(track.pose, camera, frame.stamp_ns, self.config.joint_threshold)
-                )
+                track.note(track.pose, camera, self.config.joint_threshold)
         return Seen(
             frame,
             camera,
@@ -215,6 +213,8 @@ class PosePipeline:
             if not (0 <= gap_s <= MAX_PAUSE_S and before.size == frame.size):
                 lost += self.reset()
             self._gap_s = gap_s
+            if before.camera is None and frame.camera is not None:
+                self._tracker.see_by(frame.camera)
         append_apart(self._frames, frame, SPACING_S)
         return lost + self._tracker.advance(frame.stamp_ns) + self._tracker.limit()
 

@@ -4,10 +4,12 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 import math
 
+from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.likeness import likeness, Skeleton2D
 from diffpose_ros.core.people import Box, Pose2D, TrackState
+from diffpose_ros.core.sighting import sight, Sighting
 from diffpose_ros.lift3d.placement import BodySize
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +21,6 @@ SHRUNK, FADED = 0.5, 0.6  # of the usual size and score: an unsure skeleton belo
 USUAL_GAIN, VELOCITY_GAIN = 0.2, 0.4  # of the newest sighting
 MAX_SIGHTINGS = 256  # that are remembered
 COAST_S = 0.5  # in so long an unseen person slows down to a third, and the usual score falls
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """
-    One 2D pose of a track, and the same in the terms of the lifter.
-
-    rays        (J, 2)     x / z, y / z in the camera's optical frame
-    covariance  (J, 2, 2)  the same units squared
-    score       (J,)       0 to 1
-    """
-
-    stamp_ns: int
-    pose: Pose2D
-    rays: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    score: NDArray[np.float64]
 
 
 @dataclass
@@ -94,6 +79,15 @@ class Track:
         self.hopeful = False
         if is_sure(seen):
             self.doubts = 0
+
+    def note(self, pose: Pose2D, camera: Camera, threshold: float) -> None:
+        """Keep the pose of the newest frame for the lifter; threshold as of sight."""
+        self.sightings.append(sight(pose, camera, self.stamp_ns, threshold))
+
+    def see_by(self, camera: Camera, threshold: float) -> None:
+        """Take it that all sightings were by this camera; threshold as of sight."""
+        for i, old in enumerate(self.sightings):
+            self.sightings[i] = sight(old.pose, camera, old.stamp_ns, threshold)
 
     def likeness(self, seen: Skeleton2D) -> float:
         """Return how well a skeleton suits what is expected of this track, 0 to 1."""

@@ -9,6 +9,7 @@ tracks, and give a track that lost its person a place to look again.
 
 from collections.abc import Mapping, Sequence
 
+from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.likeness import assign, distinct, Skeleton2D
@@ -108,6 +109,11 @@ class Tracker:
         return self._remove(
             [t for i, t in enumerate(self.tracks) if i not in again and self._ends(t, i in taken)]
         )
+
+    def see_by(self, camera: Camera) -> None:
+        """Take it that everybody was seen by this camera, which was not known before."""
+        for track in self.tracks:
+            track.see_by(camera, self.config.joint_threshold)
 
     def clear(self) -> list[str]:
         """End all tracks; return their ids."""

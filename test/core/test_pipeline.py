@@ -156,6 +156,8 @@ def test_without_a_camera_the_pose_is_relative_and_the_result_says_so(pipeline, 
         result = pipeline.step(replace(frame, camera=None))
     assert 'NO_CAMERA_INFO' in result.info.degraded
     assert {p.pose3d.scale_source for p in result.people if p.pose3d} == {ScaleSource.NONE}
+    (person,) = result.people
+    assert not person.pose3d.covariance[0].any()  # the hip against itself
 
 
 @pytest.mark.parametrize(('gap_s', 'told'), [(0.1, False), (1.0, True), (10.0, True)])
@@ -232,3 +234,13 @@ def test_a_gpu_that_does_not_work_is_replaced_by_the_processor_and_the_result_sa
 
 def test_on_the_processor_by_choice_nothing_is_degraded(pipeline, frames):
     assert 'CPU_FALLBACK' not in pipeline.step(frames[0]).info.degraded
+
+
+def test_a_calibration_that_comes_late_holds_for_what_was_seen_before(pipeline, frames):
+    *_, early = (pipeline.step(frame) for frame in frames)
+    pipeline.reset()
+    uncalibrated = [replace(frame, camera=None) for frame in frames[:-1]]
+    *_, late = (pipeline.step(frame) for frame in [*uncalibrated, frames[-1]])
+    assert len(early.people) == len(late.people) == 1
+    for mine, other in zip(early.people, late.people, strict=True):
+        np.testing.assert_array_equal(mine.pose3d.xyz, other.pose3d.xyz)

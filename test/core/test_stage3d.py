@@ -3,7 +3,8 @@
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Box, JointState, Pose2D, ScaleSource
-from diffpose_ros.core.stage3d import HEIGHT_DEVIATION, joint_states, sight, Stage3D, turn
+from diffpose_ros.core.sighting import sight, turn
+from diffpose_ros.core.stage3d import HEIGHT_DEVIATION, joint_states, Stage3D
 from diffpose_ros.core.track import Track
 from diffpose_ros.lift3d.calibration import SIZE_DEVIATION
 from diffpose_ros.lift3d.depth import behind_surface, TORSO

@@ -8,8 +8,9 @@ from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Box, Frame, JointState, Pose2D
 from diffpose_ros.core.pipeline import LIFTER, PosePipeline
 from diffpose_ros.core.share import find_shared
+from diffpose_ros.core.sighting import sight
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.core.stage3d import sight, Stage3D
+from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.clip import labelled_frames, read_labels
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS

@@ -3,9 +3,8 @@
 import math
 
 from diffpose_ros.core.camera import look_at as core_look_at
+from diffpose_ros.core.sighting import centre, Sighting
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.core.stage3d import centre
-from diffpose_ros.core.track import Sighting
 from diffpose_ros.train.cameras import into_virtual_camera, look_at, project, random_orientations
 from diffpose_ros.train.kinematics import Body, frames_of, limb_directions, pose_legs
 from diffpose_ros.train.mocap import (
