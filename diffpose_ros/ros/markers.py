@@ -4,7 +4,7 @@ Skeletons for RViz: joints, bones, ellipsoids of uncertainty, hypotheses and the
 Namespaces are the kinds, ids are stable per person; who vanishes is deleted by name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 import colorsys
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,7 +76,7 @@ class MarkerBoard:
 
     def draw(
         self,
-        people: Iterable[Person],
+        people: Sequence[Person],
         header: Header,
         config: MarkersConfig,
         up: NDArray[np.float64] = UP,
@@ -96,7 +96,7 @@ class MarkerBoard:
             marker.lifetime = lifetime
         return self._writer.write(header, lifetime, batches, others)
 
-    def _bodies(self, people: Iterable[Person]) -> list[Body]:
+    def _bodies(self, people: Sequence[Person]) -> list[Body]:
         poses = {
             person.track_id: person.pose3d
             for person in people
@@ -106,7 +106,8 @@ class MarkerBoard:
             if track_id not in self._numbers:
                 self._numbers[track_id] = self._born
                 self._born += 1
-        self._numbers = {track_id: self._numbers[track_id] for track_id in poses}
+        alive = {person.track_id for person in people}
+        self._numbers = {i: number for i, number in self._numbers.items() if i in alive}
         return [Body(self._numbers[track_id], track_id, pose) for track_id, pose in poses.items()]
 
     def _lists(self, body: Body, config: MarkersConfig) -> Iterator[Batch]:

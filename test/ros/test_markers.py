@@ -138,6 +138,14 @@ def test_ids_stay_and_are_never_given_twice(board):
     assert third & first == p1
 
 
+def test_who_is_hidden_for_an_image_comes_back_with_the_same_ids_and_colour(board):
+    first = draw(board, [person()])
+    hidden = draw(board, [replace(person(), pose3d=None)])
+    again = draw(board, [person()])
+    assert deleted(hidden) == shown(first) == shown(again)
+    assert [m.colors for m in first] == [m.colors for m in again]
+
+
 def test_who_vanishes_is_deleted_exactly_and_once(board):
     both = shown(draw(board, [person('p1'), person('p2')]))
     rest = draw(board, [person('p1')])
