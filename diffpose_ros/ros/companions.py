@@ -1,13 +1,14 @@
 """What else is told about an image on topics of its own: its depth, the people others found."""
 
 from collections.abc import Callable
+import time
 
 from diffpose_ros.core.people import Box
 from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros import compat, topics
 from diffpose_ros.ros.depth import depth_to_metres
 from diffpose_ros.ros.detections import person_boxes
-from diffpose_ros.ros.matching import StampBuffer
+from diffpose_ros.ros.matching import SILENT_S, StampBuffer
 from diffpose_ros.ros.parameters import Parameters
 from diffpose_ros.ros.settings import REPEAT_S
 import numpy as np
@@ -28,6 +29,7 @@ class Companions:
         self._logger = logger
         self._depths: StampBuffer[Image] = StampBuffer()
         self._boxes: StampBuffer = StampBuffer()
+        self._matched = float('-inf')  # monotonic, s, when detections last had an image's stamp
         self.inputs: list[Input] = []  # what to subscribe to: type, topic, callback
         if parameters.node.depth.enable:
             self.inputs.append((Image, topics.DEPTH, _into(self._depths)))
@@ -63,6 +65,7 @@ class Companions:
                 throttle_duration_sec=REPEAT_S,
             )
             return None
+        self._matched = time.monotonic()
         names = self._parameters.node.detections.person_classes.split(',')
         return person_boxes(msg, {name.strip() for name in names if name.strip()})
 
@@ -72,7 +75,7 @@ class Companions:
         others_detect = self._parameters.pipeline.detector.source == 'topic'
         lacks = {
             'NO_DEPTH': without_depth,
-            'NO_DETECTIONS': others_detect and self._boxes.is_silent(),
+            'NO_DETECTIONS': others_detect and time.monotonic() - self._matched >= SILENT_S,
         }
         return {name for name, true in lacks.items() if true}
 

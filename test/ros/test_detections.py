@@ -1,9 +1,11 @@
 """Boxes of another detector, as real vision_msgs, and the node that waits for them."""
 
 import sys
+import time
 
 from bystander import wait_for
 from diffpose_ros.msg import InferenceInfo
+from diffpose_ros.ros import companions
 from diffpose_ros.ros.compat import optional
 from diffpose_ros.ros.detections import person_boxes
 import pytest
@@ -81,6 +83,24 @@ def test_an_empty_result_says_so_where_the_other_detector_is_silent(graph, visio
     wait_for(lambda: len(skeletons) == 2)
     silent = [m.inference.degraded & InferenceInfo.DEGRADED_NO_DETECTIONS for m in skeletons]
     assert [bool(bit) for bit in silent] == [True, False]
+
+
+def test_an_empty_result_says_so_where_no_detections_have_the_stamps_of_images(
+    graph, vision_msgs, monkeypatch
+):
+    monkeypatch.setattr(companions, 'SILENT_S', 0.2)
+    g = graph(settings=TOPIC | {'sync.timeout_ms': 0.0}).bring_up()
+    skeletons = g.listen('skeletons')
+    publisher = g.bystander.create_publisher(vision_msgs.Detection2DArray, 'detections', 5)
+    wait_for(publisher.get_subscription_count)
+    for n, (detected_s, seen_s) in enumerate([(1, 1), (2, 3), (4, 5), (6, 6)]):
+        show(g, publisher, vision_msgs, detected_s)
+        if n == 2:
+            time.sleep(0.3)
+        g.bystander.show(stamp_s=seen_s)
+        wait_for(lambda n=n: len(skeletons) == n + 1)
+    unfit = [m.inference.degraded & InferenceInfo.DEGRADED_NO_DETECTIONS for m in skeletons]
+    assert [bool(unfit[n]) for n in (0, 2, 3)] == [False, True, False]
 
 
 def test_without_vision_msgs_configuration_fails_and_can_be_repeated(graph, monkeypatch):
