@@ -1,6 +1,7 @@
 """Messages of a camera to pixels and intrinsics; each is checked before it is used."""
 
 import io
+import sys
 
 import cv2
 from diffpose_ros.core.camera import Camera
@@ -22,6 +23,7 @@ BYTES_PER_PIXEL = {
 }
 IN_PAIRS = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'bayer')  # of columns
 AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION  # as camera_info sees it
+MOSAIC = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 MAX_PIXELS = 2**26  # a few bytes of PNG can claim gigapixels
 
 
@@ -55,18 +57,32 @@ def image_to_rgb(msg: Image) -> Rgb:
 def compressed_to_rgb(msg: CompressedImage) -> Rgb:
     """Return the pixels (H, W, 3) of a JPEG or PNG image."""
     data = bytes(msg.data)
-    pixels = _decode(data)
+    encoding = msg.format.split(';')[0].strip()
+    mosaic = encoding.startswith('bayer_')  # compressed_image_transport leaves it as it is
+    pixels = _decode(data, MOSAIC if mosaic else AS_STORED)
     if pixels is None:
         raise ValueError(
             f'compressed image of format {msg.format!r} and {len(data)} bytes cannot be decoded; '
             'publish JPEG or PNG'
         )
+    if mosaic:
+        height, width = pixels.shape
+        return image_to_rgb(
+            Image(
+                height=height,
+                width=width,
+                encoding=encoding,
+                step=pixels.strides[0],
+                is_bigendian=sys.byteorder == 'big',
+                data=pixels.tobytes(),
+            )
+        )
     # compressed_image_transport names the channel order that it handed to the encoder as BGR
     return pixels if 'compressed rgb' in msg.format else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
-def _decode(data: bytes) -> Rgb | None:
-    """Return the pixels (H, W, 3) as OpenCV decodes them, None where it cannot."""
+def _decode(data: bytes, how: int) -> NDArray | None:
+    """Return the pixels as OpenCV decodes them, None where it cannot."""
     try:
         with Picture.open(io.BytesIO(data), formats=('JPEG', 'PNG')) as header:
             width, height = header.size
@@ -74,7 +90,7 @@ def _decode(data: bytes) -> Rgb | None:
         return None
     check_size(f'compressed image of {width}x{height}', width, height)
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), AS_STORED)
+        return cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error:
         return None
 

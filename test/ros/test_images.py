@@ -127,6 +127,13 @@ def test_a_grey_jpeg_has_three_equal_channels():
     np.testing.assert_allclose(pixels, np.full((8, 8, 3), 77), atol=2)
 
 
+@pytest.mark.parametrize('encoding', ['bayer_rggb8', 'bayer_grbg8', 'bayer_grbg16'])
+def test_a_mosaic_that_was_compressed_as_it_is_has_its_colours(encoding):
+    data = cv2.imencode('.png', CLOSE[encoding])[1].tobytes()
+    pixels = to_rgb(CompressedImage(format=f'{encoding}; png compressed ', data=data))
+    np.testing.assert_allclose(pixels.astype(int), FLAT, atol=3)
+
+
 def test_channels_that_were_compressed_in_rgb_order_are_not_swapped():
     data = cv2.imencode('.png', RGB)[1].tobytes()
     msg = CompressedImage(format='rgb8; png compressed rgb8', data=data)
