@@ -1,5 +1,6 @@
 """Everything that the node publishes about images."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from diffpose_ros.core.people import FrameResult
@@ -47,19 +48,31 @@ class Outputs:
     def __init__(self, node: Node, skeleton: Skeleton, config: NodeConfig) -> None:
         self._node = node
         self._skeleton = skeleton
-        self._humans = HumansBridge(node, skeleton) if config.hri.enable else None
-        self._bodies = body_frames(node, config)
-        self._target = TargetFrame(node, config.target_frame)
         self._board = MarkerBoard(skeleton)
         self._shown: Shown | None = None  # at last
         self._publishers: list[Publisher] = []
+        self._graph = ExitStack()  # takes down what is up
+        try:
+            self._enter(config)
+        except BaseException:
+            self.destroy()
+            raise
+
+    def _enter(self, config: NodeConfig) -> None:
+        node = self._node
+        self._humans = HumansBridge(node, self._skeleton) if config.hri.enable else None
+        self._to_be_destroyed(self._humans)
+        self._bodies = body_frames(node, config)
+        self._to_be_destroyed(self._bodies)
+        self._target = TargetFrame(node, config.target_frame)
+        self._to_be_destroyed(self._target)
         self._skeletons = self._publisher(SkeletonArray, topics.SKELETONS, topics.results())
         self._markers = self._publisher(MarkerArray, topics.MARKERS, topics.results())
         self._points = self._publisher(PointCloud2, topics.POINTS, topics.results())
         self._timing = self._publisher(FrameTiming, topics.TIMING, topics.results(10))
         self._overlay = self._publisher(Image, topics.OVERLAY, topics.results(1))
         self._info = self._publisher(SkeletonInfo, topics.SKELETON_INFO, topics.latched())
-        self._info.publish(skeleton_info(skeleton))
+        self._info.publish(skeleton_info(self._skeleton))
 
     def people(
         self, result: FrameResult, arrival: Arrival, size: tuple[int, int], config: NodeConfig
@@ -106,12 +119,7 @@ class Outputs:
 
     def destroy(self) -> None:
         """Take the topics down."""
-        self._target.destroy()
-        for companion in (self._humans, self._bodies):
-            if companion is not None:
-                companion.destroy()
-        for publisher in self._publishers:
-            self._node.destroy_publisher(publisher)
+        self._graph.close()
 
     def _show(self, shown: Shown, config: NodeConfig) -> None:
         scene = shown.scene
@@ -139,10 +147,15 @@ class Outputs:
         if self._bodies is not None:
             self._bodies.publish(people, header)
 
+    def _to_be_destroyed(self, part: HumansBridge | BodyFrames | TargetFrame | None) -> None:
+        if part is not None:
+            self._graph.callback(part.destroy)
+
     def _publisher(self, kind: type, topic: str, qos: QoSProfile) -> Publisher:
         publisher = self._node.create_publisher(
             kind, topic, qos, qos_overriding_options=topics.overridable()
         )
+        self._graph.callback(self._node.destroy_publisher, publisher)
         self._publishers.append(publisher)
         return publisher
 
