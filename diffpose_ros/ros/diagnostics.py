@@ -100,7 +100,8 @@ class Health:
         self.received_count += 1
         self.frame_id, self.stamped = frame_id, stamped
         self._arrivals.add(1, self.last_image)
-        self._ages.add(age_ms, self.last_image)
+        if age_ms >= 0:  # otherwise the clocks disagree, or there is no stamp
+            self._ages.add(age_ms, self.last_image)
 
     def rejected(self, reason: str) -> None:
         """Note an image that cannot be used."""
@@ -194,7 +195,7 @@ class Health:
         total_ms = _percentile(self._totals.values(now), 95)
         told = f'p95 of the latency is {total_ms:.0f} ms'
         verdicts = []
-        if total_ms > config.warn_ms:
+        if total_ms > min(config.warn_ms, config.error_ms):
             verdicts.append((ERROR if total_ms > config.error_ms else WARN, told))
         if 0 < self.budget_ms < total_ms:
             verdicts.append((WARN, f'{told}, the budget {self.budget_ms:.0f} ms'))

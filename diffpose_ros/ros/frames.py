@@ -1,6 +1,7 @@
 """What the worker does with one image: decode, infer, publish; nothing that fails ends it."""
 
 from dataclasses import replace
+import math
 import time
 import traceback
 
@@ -19,6 +20,7 @@ from diffpose_ros.ros.worker import Arrival
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 PATIENCE_S = 1.0  # so long camera_info may come after the first image
+SLIP_NS = 500_000_000  # an image so much older than the one before is late; beyond, time restarted
 
 
 class FrameWork:
@@ -44,6 +46,7 @@ class FrameWork:
         self._budget = BudgetController()
         self.paused = False
         self._last_seq = 0
+        self._last_ns = 0  # stamp of the newest image worked on
         self._lost: tuple[str, ...] = ()  # with images that failed
         self._complaint = ('', 0.0)  # about the camera, and since when
         self._complained = ''
@@ -55,7 +58,7 @@ class FrameWork:
         arrival.timing.start()
         self._health.begins()
         try:
-            if self._is_fresh(arrival):
+            if self._is_fresh(arrival) and self._is_in_order(arrival):
                 image = self._decode(arrival)
                 if image is not None:
                     self._infer(arrival, image)
@@ -100,13 +103,31 @@ class FrameWork:
         age_ms = arrival.timing.age_ms + arrival.timing.since_reception_ms()
         if limit_ms == 0 or age_ms <= limit_ms:
             return True
-        self._health.rejected(f'image is {age_ms:.0f} ms old, max_age_ms is {limit_ms:.0f}')
+        age = 'of unknown age' if math.isnan(age_ms) else f'{age_ms:.0f} ms old'
+        self._health.rejected(f'image is {age}, max_age_ms is {limit_ms:.0f}')
         self._logger.warning(
-            f'images are {age_ms:.0f} ms old and dropped, because max_age_ms is {limit_ms:.0f}; '
+            f'images are {age} and dropped, because max_age_ms is {limit_ms:.0f}; '
             'check the clocks, set use_sim_time for recorded data, or raise it',
             throttle_duration_sec=REPEAT_S,
         )
         return False
+
+    def _is_in_order(self, arrival: Arrival) -> bool:
+        """Drop an image that comes late; one much older than the last starts everything anew."""
+        late_ns = self._last_ns - to_ns(arrival.msg.header.stamp)
+        if 0 < late_ns <= SLIP_NS:
+            reason = f'image is {late_ns / 1e6:.0f} ms older than the one before'
+            self._health.rejected(reason)
+            self._logger.warning(
+                f'{reason} and dropped; check the stamps, and that one camera alone publishes it',
+                throttle_duration_sec=REPEAT_S,
+            )
+            return False
+        if late_ns > 0:
+            self._logger.warning(
+                f'time went back by {late_ns / 1e9:.1f} s: everybody is forgotten'
+            )
+        return True
 
     def _decode(self, arrival: Arrival) -> Rgb | None:
         try:
@@ -120,6 +141,7 @@ class FrameWork:
     def _infer(self, arrival: Arrival, image: Rgb) -> None:
         settings, header, timing = self._parameters.node, arrival.msg.header, arrival.timing
         size = (image.shape[1], image.shape[0])
+        self._last_ns = to_ns(header.stamp)
         camera = self._cameras.camera(size, settings.rectified)
         self._complain(self._cameras.problem)
         with timing.stage('queue'):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 import gc
+import math
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.compat import IMAGE_CONVERTER, refuse_invalid_transitions
@@ -36,8 +38,9 @@ import torch
 
 NAME = 'diffpose'
 DIAGNOSTICS_PERIOD_S = 0.5  # with silent_s, so soon a silent camera is told
-STOP_TIMEOUT_S = 3.0  # for the image at work, beyond what it may wait for:
+STOP_TIMEOUT_S = 3.0  # at the end, for the image at work, beyond what it may wait for:
 WAITS = 3  # one after the other for depth, detections and a transform
+PAUSE_TIMEOUT_S = 15.0  # the same at deactivation: slow settings are no reason to fail
 ERRAND_TIMEOUT_S = 10.0
 
 MakePipeline = Callable[[PipelineConfig], PosePipeline]
@@ -76,6 +79,7 @@ class DiffposeNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._work: FrameWork | None = None
         self._worker: NewestWorker | None = None
+        self._stuck: list[NewestWorker] = []  # told to end, and still inside the networks
         self._inputs: list[Subscription] = []
         self._cameras = CameraSource()
         self._companions: Companions | None = None
@@ -130,8 +134,8 @@ class DiffposeNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening, say that nobody is seen, keep the networks."""
         work = self._work
-        if not self._stop():
-            raise RuntimeError(f'the worker did not end within {self._stop_timeout_s} s')
+        if not self._stop(PAUSE_TIMEOUT_S):
+            raise RuntimeError(f'the image at work took more than {PAUSE_TIMEOUT_S:.0f} s')
         work.pause()
         return SUCCESS
 
@@ -152,7 +156,7 @@ class DiffposeNode(LifecycleNode):
     @told
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Return to where the node can be configured again."""
-        self._stop()
+        self._stop(STOP_TIMEOUT_S)
         self._release()
         return SUCCESS
 
@@ -164,7 +168,7 @@ class DiffposeNode(LifecycleNode):
 
     def close(self) -> bool:
         """End, whatever the state; return whether the worker ended in time."""
-        ended = self._stop()
+        ended = self._stop(STOP_TIMEOUT_S) and all(worker.stop(0) for worker in self._stuck)
         self.destroy_node()
         return ended
 
@@ -218,11 +222,10 @@ class DiffposeNode(LifecycleNode):
     def _on_image(self, msg: Image | CompressedImage) -> None:
         """Keep the newest image for the worker, and no work here."""
         self._seq += 1
-        stamp = msg.header.stamp
-        now_ms = self.get_clock().now().nanoseconds / 1e6
-        timing = Timing(now_ms - (stamp.sec * 1e3 + stamp.nanosec / 1e6), time.perf_counter())
-        stamped = bool(stamp.sec or stamp.nanosec)
-        self._health.received(timing.age_ms, msg.header.frame_id, stamped=stamped)
+        stamp_ns = to_ns(msg.header.stamp)
+        age_ms = (self.get_clock().now().nanoseconds - stamp_ns) / 1e6 if stamp_ns else math.nan
+        timing = Timing(age_ms, time.perf_counter())
+        self._health.received(age_ms, msg.header.frame_id, stamped=stamp_ns != 0)
         self._worker.put(Arrival(msg, self._seq, timing))
 
     def _between_images(self, errand: Callable[[], None]) -> None:
@@ -231,17 +234,16 @@ class DiffposeNode(LifecycleNode):
         else:
             self._worker.call(errand, ERRAND_TIMEOUT_S)
 
-    def _stop(self) -> bool:
+    def _stop(self, timeout_s: float) -> bool:
         """Take no more images; return whether the worker ended in time."""
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
         worker, self._worker, self._work = self._worker, None, None
-        return worker is None or worker.stop(self._stop_timeout_s)
-
-    @property
-    def _stop_timeout_s(self) -> float:
-        return STOP_TIMEOUT_S + WAITS * self._settings.node.sync.timeout_ms / 1000
+        waits_s = WAITS * self._settings.node.sync.timeout_ms / 1000
+        if worker is not None and not worker.stop(timeout_s + waits_s):
+            self._stuck.append(worker)
+        return worker not in self._stuck
 
     def _release(self) -> None:
         if self._outputs is not None:
@@ -276,16 +278,16 @@ def main(
 ) -> None:
     """Run the node until it is interrupted."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = DiffposeNode(make_pipeline)
-    except ValueError as error:
-        get_logger(NAME).fatal(str(error))
-        rclpy.try_shutdown()
-        sys.exit(1)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
     with noted_signals() as asked:
-        if node.autostart:
+        try:
+            node = DiffposeNode(make_pipeline)
+        except ValueError as error:
+            get_logger(NAME).fatal(str(error))
+            rclpy.try_shutdown()
+            sys.exit(1)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        if node.autostart and not asked():
             node.bring_up()
         spin(executor, asked)
         ended = node.close()

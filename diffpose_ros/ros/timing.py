@@ -13,7 +13,7 @@ class Timing:
     """
     Times of one image, milliseconds.
 
-    age_ms     from stamp to reception by the ROS clock; below 0 = the clocks disagree
+    age_ms     from stamp to reception by the ROS clock; NaN: no stamp, < 0: the clocks disagree
     received   time.perf_counter() at reception, seconds
     stages_ms  by name; a stage that was not run is missing
     """

@@ -68,6 +68,18 @@ def test_latency_is_judged_by_its_95th_percentile(health, total_ms, level):
     assert judge(health)['inference'].level == level
 
 
+def test_a_limit_of_error_below_that_of_warning_holds(health):
+    health.processed(timing(200), result(), 0)
+    told = judge(health, warn_ms=300.0, error_ms=50.0)['inference']
+    assert told.level == ERROR
+
+
+def test_ages_that_mean_nothing_are_not_counted(health):
+    for age_ms in (float('nan'), -1e12):
+        health.received(age_ms, 'camera')
+    assert values(judge(health)['input'])['age_ms p95'] == '5.0'
+
+
 def test_few_images_per_second_are_a_warning_unless_few_come(health):
     health.processed(timing(20), result(), 0)
     assert judge(health)['inference'].level == OK

@@ -1,8 +1,9 @@
 """The life of the node: every state can be left and entered again, whatever goes wrong."""
 
+from threading import Timer
 import weakref
 
-from bystander import Bystander, wait_for
+from bystander import Bystander, rgb_message, wait_for
 from diagnostic_msgs.msg import DiagnosticStatus
 from diffpose_ros.msg import Skeleton
 from diffpose_ros.ros import node as node_module
@@ -152,7 +153,7 @@ def break_deactivation(g, monkeypatch):
 
 
 def hang_in_deactivation(g, monkeypatch):
-    monkeypatch.setattr(node_module, 'STOP_TIMEOUT_S', 0.1)
+    monkeypatch.setattr(node_module, 'PAUSE_TIMEOUT_S', 0.1)
     pipeline = g.bring_up().pipeline
     pipeline.go.clear()
     g.bystander.show()
@@ -171,6 +172,40 @@ def test_after_a_transition_that_breaks_the_node_can_be_configured_again(
     skeletons = g.bring_up().listen('skeletons')
     g.bystander.show()
     assert wait_for(lambda: skeletons)
+
+
+def test_a_node_that_ends_while_an_image_is_still_in_the_networks_knows_it(context, monkeypatch):
+    monkeypatch.setattr(node_module, 'PAUSE_TIMEOUT_S', 0.1)
+    node = DiffposeNode(StandInPipeline, context=context)
+    node.bring_up()
+    pipeline = node._pipeline
+    pipeline.go.clear()
+    node._on_image(rgb_message())
+    wait_for(lambda: pipeline.frames)
+    node.trigger_deactivate()
+    assert node.close() is False
+    pipeline.go.set()
+
+
+def test_a_deactivation_waits_for_a_slow_image(graph):
+    g = graph().bring_up()
+    pipeline = g.pipeline
+    pipeline.go.clear()
+    g.bystander.show()
+    wait_for(lambda: pipeline.frames)
+    Timer(node_module.STOP_TIMEOUT_S + 1, pipeline.go.set).start()
+    g.node.trigger_deactivate()
+    assert (g.state, g.pipeline) == ('inactive', pipeline)
+
+
+@pytest.mark.parametrize('attempts', [1, 3])
+def test_a_configuration_that_fails_amid_the_topics_leaves_none_behind(graph, attempts):
+    wrong = 'qos_overrides./diffpose/timing.publisher.reliability'
+    g = graph(settings={wrong: 'banana'})
+    for _ in range(attempts):
+        g.node.trigger_configure()
+    assert g.state == 'unconfigured'
+    assert not [p for p in g.node.publishers if p.topic_name == '/diffpose/skeletons']
 
 
 @pytest.fixture
