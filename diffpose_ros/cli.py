@@ -6,6 +6,8 @@ from importlib import import_module
 import logging
 import sys
 
+from diffpose_ros import __version__
+
 COMMANDS = {
     ('demo',): ('diffpose_ros.ros.demo', 'play a video through the ROS graph'),
     ('video',): ('diffpose_ros.offline.video_job', 'draw the people of a video into it'),
@@ -56,12 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return 0, 2 with one line that says what is wrong, 130 interrupted."""
     words = tuple(sys.argv[1:] if argv is None else argv)
     command = next((c for c in COMMANDS if words[: len(c)] == c), None)
+    if words == ('--version',):
+        sys.stdout.write(f'diffpose {__version__}\n')
+        return 0
     if command is None:
         return usage(words)
     logging.basicConfig(format='%(message)s')
     logging.getLogger('diffpose_ros').setLevel(logging.INFO)  # others speak of their own affairs
     parser = argparse.ArgumentParser(
-        prog=' '.join(('diffpose', *command)), description=COMMANDS[command][1]
+        prog=' '.join(('diffpose', *command)),
+        description=COMMANDS[command][1],
+        formatter_class=Help,
     )
     try:
         module = import_module(COMMANDS[command][0])
@@ -76,6 +83,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f'{parser.prog}: interrupted\n')
         return 130
+
+
+class Help(argparse.HelpFormatter):
+    """Help that tells the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        says = action.default not in (None, '', [], False, argparse.SUPPRESS)
+        told = 'default' in (action.help or '')
+        return f'{action.help} (default: %(default)s)' if says and not told else action.help
 
 
 def usage(words: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from diffpose_ros import cli
+from diffpose_ros import __version__, cli
 import pytest
 
 
@@ -47,6 +47,14 @@ def test_who_gives_no_command_is_told_which_there_are(words, unknown, capsys):
     assert 'diffpose evaluate clip' in told
 
 
+def test_the_version_and_the_defaults_are_told(capsys):
+    assert cli.main(['--version']) == 0
+    assert capsys.readouterr().out.split() == ['diffpose', __version__]
+    with pytest.raises(SystemExit):
+        cli.main(['evaluate', 'images2d', '-h'])
+    assert 'noise sets (default: 2)' in capsys.readouterr().out
+
+
 def test_an_interrupt_while_the_command_is_loaded_ends_it_with_code_130(monkeypatch, capsys):
     monkeypatch.setattr(cli, 'import_module', interrupted)
     assert cli.main(['video', 'in.mp4', '-o', 'out.mp4']) == 130
@@ -66,7 +74,7 @@ def test_a_part_that_is_not_installed_is_told_in_one_line_with_code_2(monkeypatc
 def test_a_device_that_is_not_there_is_told_with_code_2(command, tmp_path, capsys):
     words = ['--data', 'x.npz', '--out', str(tmp_path / 'out.json'), '--device', 'nosuch']
     assert cli.main([*command, *words]) == 2
-    assert "device = 'nosuch'; set it to auto, cpu or cuda:N" in capsys.readouterr().err
+    assert "device = 'nosuch'; set it to auto, cpu, cuda or cuda:N" in capsys.readouterr().err
 
 
 def test_what_a_command_logs_is_heard_and_what_its_libraries_log_is_not(monkeypatch, capsys):

@@ -1,7 +1,10 @@
 """Every setting of the pipeline once: name, default, range and meaning; ROS parameters follow."""
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+Config = TypeVar('Config')
 
 MIN_HEIGHT_M = 0.5  # nobody is shorter
 PRECISIONS = ('auto', 'float32', 'bfloat16')
@@ -155,3 +158,35 @@ class PipelineConfig(Checked):
                 f'person_height_m = {self.person_height_m}; set it from {MIN_HEIGHT_M} to 2.5, or '
                 'to 0 where it is not known'
             )
+
+
+def leaves(config: Any, prefix: str = '') -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Yield dotted name, value and metadata of every setting, nested ones too."""
+    for spec in fields(config):
+        value = getattr(config, spec.name)
+        if is_dataclass(value):
+            yield from leaves(value, f'{prefix}{spec.name}.')
+        else:
+            yield prefix + spec.name, value, dict(spec.metadata)
+
+
+def build(kind: Callable[[], Config], values: Mapping[str, Any], prefix: str = '') -> Config:
+    """Return the configuration that the dotted values describe; ValueError if they are wrong."""
+    default = kind()
+    arguments = {}
+    for spec in fields(default):  # type: ignore[arg-type]
+        name, before = prefix + spec.name, getattr(default, spec.name)
+        if is_dataclass(before):
+            arguments[spec.name] = build(type(before), values, f'{name}.')
+        else:
+            arguments[spec.name] = _typed(name, values[name], type(before))
+            check_setting(name, arguments[spec.name], dict(spec.metadata))
+    return type(default)(**arguments)
+
+
+def _typed(name: str, value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f'{name} = {value!r} is no {kind.__name__}; give a {kind.__name__}')
+    return value

@@ -9,10 +9,13 @@ def pick_device(name: str) -> torch.device:
         return torch.device('cuda' if gpu_works() else 'cpu')
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f'device = {name!r}; set it to auto, cpu or cuda:N') from error
-    if device.type == 'cuda' and not torch.cuda.is_available():
-        raise ValueError(f'device = {name!r}, but torch sees no GPU; set it to auto or cpu')
+        if device.type not in ('cpu', 'cuda'):
+            raise ValueError(f'of type {device.type}')
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f'device = {name!r}; set it to auto, cpu, cuda or cuda:N') from error
+    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
+        seen = torch.cuda.device_count() or 'no'
+        raise ValueError(f'device = {name!r}, but torch sees {seen} GPU; set it to auto or cpu')
     return device
 
 

@@ -57,6 +57,8 @@ def read_arrays(
         with np.load(path) as content:
             missing = sorted(set(needed) - set(content.files))
             arrays = {name: content[name] for name in (*needed, *also) if name in content.files}
+    except FileNotFoundError:
+        raise FileNotFoundError(f'no file {path}; check the path') from None
     except OSError:
         raise
     except Exception as error:  # NumPy and zipfile fail in many ways on a stranger's file

@@ -1,8 +1,8 @@
 """Types of arguments that evaluations and benchmarks share: faults are told before any work."""
 
 import argparse
-import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from diffpose_ros.core.files import check_name
 
@@ -17,17 +17,25 @@ def count(text: str) -> int:
 
 def json_file(text: str) -> Path:
     """Return the path of a JSON file that can be written; its folder is made."""
-    path = Path(text)
+    return _writable(Path(text), '.json')
+
+
+def png_file(text: str) -> Path:
+    """Return the path of a PNG file that can be written; its folder is made."""
+    return _writable(Path(text), '.png')
+
+
+def _writable(path: Path, suffix: str) -> Path:
     try:
-        check_name(path, '.json')
+        check_name(path, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):  # permissions alone do not tell
+            return path
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     except OSError as error:
-        raise argparse.ArgumentTypeError(f'{error}; name a file in another folder') from error
-    if not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f'{path.parent} is read-only; name another folder')
-    return path
+        told = f'{path.parent} cannot be written to ({error.strerror}); name another folder'
+        raise argparse.ArgumentTypeError(told) from error
 
 
 def check_output(out: Path, *inputs: Path) -> None:

@@ -39,6 +39,12 @@ Floats = NDArray[np.floating]
 
 LIMB_JOINTS = H36M_17.index(*LIMBS)
 LABELS = ('joints_px', 'joints_cam_m', 'K', 'dist', 'fps')
+EFFORT = {  # options that are settings of the inference
+    'steps': 'denoising steps of the 2D model',
+    'ensembles': 'noise sets of the 2D model',
+    'lift_steps': 'denoising steps of the lifter',
+    'hypotheses': '3D poses per person',
+}
 KEPT = 1e6  # pixels by which a pair of before seems nearer than any other
 
 
@@ -74,12 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--labels', type=Path, required=True, help='NPZ: joints_px, joints_cam_m')
     parser.add_argument('--out', type=json_file, required=True, help='JSON with the figures')
     effort = InferenceConfig()
-    for name, about in (
-        ('steps', 'denoising steps of the 2D model'),
-        ('ensembles', 'noise sets of the 2D model'),
-        ('lift_steps', 'denoising steps of the lifter'),
-        ('hypotheses', '3D poses per person'),
-    ):
+    for name, about in EFFORT.items():
         option = f'--{name.replace("_", "-")}'
         parser.add_argument(option, type=int, default=getattr(effort, name), help=about)
     parser.add_argument(
@@ -95,15 +96,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate one clip and write the figures."""
-    labels = read_labels(args.labels)
+    labels, frames = read_labels(args.labels), VideoReader(args.video).frames
+    if frames < len(labels.joints_px):
+        raise ValueError(
+            f'{args.labels} labels {len(labels.joints_px)} frames, but {args.video} has {frames}; '
+            'give the labels of this video'
+        )
     config = PipelineConfig()
-    inference = replace(
-        config.inference,
-        steps=args.steps,
-        ensembles=args.ensembles,
-        lift_steps=args.lift_steps,
-        hypotheses=args.hypotheses,
-    )
+    inference = replace(config.inference, **{name: getattr(args, name) for name in EFFORT})
     config = replace(config, inference=inference, person_height_m=args.person_height)
     pipeline = lifting(config, labels) if args.true_2d else PosePipeline.from_config(config)
     pipeline.warm_up()

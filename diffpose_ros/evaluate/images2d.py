@@ -127,6 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the JSON file."""
     effort = InferenceConfig(steps=args.steps, ensembles=args.ensembles)
+    device, checkpoint = torch.device('cpu'), load_checkpoint(args.checkpoint, 'pose2d')
     people = read_people(args.images, args.labels)
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
@@ -136,7 +137,6 @@ def run(args: argparse.Namespace) -> int:
             f'{args.labels} labels nobody to measure; give people with {" and ".join(pck.TORSO)}'
             + (f' and file numbers of fold {args.fold}' if args.fold else '')
         )
-    device, checkpoint = torch.device('cpu'), load_checkpoint(args.checkpoint, 'pose2d')
     precision = pick_precision(args.precision, device)
     estimator = VideoEstimator.from_checkpoint(checkpoint, device, precision)
     answer = partial(estimate_single, estimator, steps=effort.steps, ensembles=effort.ensembles)

@@ -9,7 +9,6 @@ F frames, T slots, J joints of H36M_17
 import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 import sys
 import time
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.files import write_json
-from diffpose_ros.evaluate.arguments import json_file
+from diffpose_ros.evaluate.arguments import json_file, png_file
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
 from diffpose_ros.evaluate.figures import columns
 from diffpose_ros.lift3d.calibration import with_size
@@ -137,14 +136,16 @@ def add_lifter_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--steps', type=int, nargs='+', default=[2], help='0 = the context encoder alone'
     )
-    parser.add_argument('--hypotheses', type=int, nargs='+', default=[5])
+    parser.add_argument('--hypotheses', type=int, nargs='+', default=[5], help='poses N')
     parser.add_argument(
         '--start', choices=STARTS, default='mixture', help='what hypotheses are drawn from'
     )
     parser.add_argument('--centred', action='store_true', help='use the frames after the key too')
     parser.add_argument('--every', type=int, default=1, help='evaluate every n-th frame alone')
     parser.add_argument(
-        '--plot', type=Path, help='PNG file: reliability; error by setting, where there are more'
+        '--plot',
+        type=png_file,
+        help='PNG file: reliability; error by setting, where there are more',
     )
     parser.add_argument('--device', default='cpu', help='auto, cpu, cuda or cuda:N')
 

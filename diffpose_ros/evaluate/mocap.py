@@ -86,6 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
+    if not args.noise_px >= 0:
+        raise ValueError(f'noise_px = {args.noise_px}; set it to 0 or more')
     lifter, model_id = load_lifter(args)
     windows = film(
         load_clips(args.data), lifter, args.noise_px, centred=args.centred, every=args.every

@@ -109,6 +109,8 @@ def read_released(path: Path) -> dict[str, Tensor]:
         _refuse_compressed(path)
         with torch.serialization.safe_globals(skipped):
             content = torch.load(path, map_location='cpu', weights_only=True)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'no file {path}; check the path') from None
     except Exception as error:
         raise ValueError(
             f'{path} cannot be read as weights alone ({type(error).__name__}); give a file '

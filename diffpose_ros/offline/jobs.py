@@ -17,6 +17,7 @@ from pathlib import Path
 import shutil
 from typing import Any, Protocol
 
+from diffpose_ros import __version__
 from diffpose_ros.core.checkpoint import find_checkpoint
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.files import write_atomically
@@ -90,7 +91,11 @@ class Job:
 
     def describe(self) -> dict[str, Any]:
         """Return all that the output depends on."""
-        return {'recording': self.recording.describe(), **self.settings.describe()}
+        return {
+            'version': __version__,
+            'recording': self.recording.describe(),
+            **self.settings.describe(),
+        }
 
     def segments(self) -> list[Segment]:
         """Return all segments."""

@@ -1,11 +1,13 @@
 """Options that all commands over files share."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.config import build, leaves, PipelineConfig
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.files import check_name
 from diffpose_ros.offline.jobs import Settings
 
@@ -19,12 +21,41 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     about = 'height of the people, metres, where it is known: fixes their size and distance'
     parser.add_argument('--person-height', type=float, default=config.person_height_m, help=about)
+    parser.add_argument(
+        '--set',
+        action='append',
+        default=[],
+        metavar='NAME=VALUE',
+        help='a parameter of the node that concerns the estimate, inference.ensembles=4 for '
+        'example; may be given several times',
+    )
 
 
 def settings(args: argparse.Namespace) -> Settings:
     """Return the settings; ValueError when one is out of range."""
     config = PipelineConfig(device=args.device, person_height_m=args.person_height)
-    return Settings(replace(config, inference=replace(config.inference, seed=args.seed)))
+    config = replace(config, inference=replace(config.inference, seed=args.seed))
+    values = {name: value for name, value, _ in leaves(config)}
+    for text in args.set:
+        name, value = setting(text, values)
+        values[name] = value
+    config = build(PipelineConfig, values)
+    if config.detector.source == 'topic':
+        raise ValueError('detector.source = topic is for the node; set another one')
+    pick_device(config.device)
+    return Settings(config)
+
+
+def setting(text: str, values: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return name and value of NAME=VALUE, of the type that values have by that name."""
+    name, sign, value = text.partition('=')
+    if not sign or name not in values:
+        raise ValueError(f'--set {text}; give NAME=VALUE with a name of {sorted(values)}')
+    kind = type(values[name])
+    try:
+        return name, kind(value)
+    except ValueError as error:
+        raise ValueError(f'--set {text}; give a {kind.__name__}') from error
 
 
 def output(path: Path, suffix: str, source: Path) -> Path:

@@ -105,10 +105,11 @@ class VideoWriter:
     """
     An H.264 mp4 file that appears whole or not at all; use it as a context manager.
 
-    Frames carry their own times, so the frame rate may vary. An odd last row or column of pixels
-    is left out: H.264 with ordinary colours has even sizes. The same frames give the same bytes:
-    one thread encodes, since bytes depend on the number of threads, and x264's macroblock tree is
-    off, since it lets memory decide that nobody has written to.
+    Frames carry their own times, so the rate may vary; fps says how long the last one lasts. An
+    odd last row or column of pixels is left out: H.264 with ordinary colours has even sizes. The
+    same frames give the same bytes: one thread encodes, since bytes depend on the number of
+    threads, and x264's macroblock tree is off, since it lets memory decide that nobody has
+    written to.
     """
 
     ENCODER: ClassVar = {
@@ -118,16 +119,15 @@ class VideoWriter:
         'x264-params': 'mbtree=0',
     }
 
-    def __init__(self, path: Path, width: int, height: int) -> None:
+    def __init__(self, path: Path, width: int, height: int, fps: float = 30.0) -> None:
         self.path = path
+        self._fps = Fraction(fps).limit_denominator(1001)
         self._width, self._height = width - width % 2, height - height % 2
 
     def __enter__(self) -> 'VideoWriter':
         self._open = ExitStack()
         partial = self._open.enter_context(whole(self.path))
-        container, self._stream = h264(
-            partial, self._width, self._height, Fraction(30), self.ENCODER
-        )
+        container, self._stream = h264(partial, self._width, self._height, self._fps, self.ENCODER)
         self._container = self._open.enter_context(container)
         self._stream.codec_context.time_base = TICK
         self._last_tick = -1

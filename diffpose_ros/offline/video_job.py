@@ -7,6 +7,7 @@ An interrupted run goes on where it stopped: rerun the same command.
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from diffpose_ros.offline.video import VideoReader, VideoWriter
 
 Answers = Callable[[], Iterator[Answer]]
 SKELETON = PosePipeline.skeleton
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class VideoRecording:
 
     def _draw(self, answers: Answers) -> None:
         reader = VideoReader(self.video)
-        with VideoWriter(self.out, reader.width, reader.height) as writer:
+        with VideoWriter(self.out, reader.width, reader.height, reader.fps) as writer:
             for time_s, image, people in self._moments(answers):
                 writer.write(time_s, draw_overlay(image, people, SKELETON))
 
@@ -123,4 +126,6 @@ def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.fro
     out, extras = output(args.out, '.mp4', args.video), frozenset(args.extras or ())
     recording = VideoRecording.open(args.video, args.camera, out, extras)
     run_one(Job(recording, settings(args)), make_pipeline)
+    files = [out, *(out.with_suffix(suffix) for suffix in sorted(extras))]
+    log.info('wrote %s', ', '.join(str(path) for path in files))
     return 0

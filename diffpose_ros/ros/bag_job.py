@@ -32,7 +32,7 @@ from std_msgs.msg import Header
 IMAGES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 
-log = logging.getLogger('bag')
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class BagRecording:
             raise ValueError(f'{out} lies in the bag; name an output outside')
         with open_bag(bag) as reader:
             images = choose(reader, topic, set(IMAGES), 'image', '--topic')
+            if not images.msgcount:
+                raise ValueError(f'{bag} holds no images on {images.topic}; give another bag')
             ours = {name for name, _, _ in spoken(timing)}
             held = sorted(ours & {c.topic for c in reader.connections})
             if held:
@@ -119,6 +121,8 @@ class BagRecording:
             speaker = Speaker(out, self.start_ns, self.timing)
             following, sequence = answers(), 0
             answer = next(following, None)
+            if answer is None:
+                raise ValueError(f'no image on {self.topic} of {self.bag} can be used; see above')
             for connection, time_ns, cdr in reader.messages():
                 out.write(connection.topic, time_ns, cdr)
                 if connection.topic == self.topic:
@@ -195,4 +199,5 @@ def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.fro
         args.bag, args.topic, args.camera_info, args.rectified, out, args.timing
     )
     run_one(Job(recording, settings(args)), make_pipeline)
+    log.info('wrote %s', out)
     return 0

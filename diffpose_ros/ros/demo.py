@@ -245,7 +245,7 @@ def draw(job: Job, recording: Recording, stamps_ns: list[int]) -> None:
     shown = {frame.result.stamp_ns: frame for frame in recording.frames}
     best = max(recording.frames, key=lambda frame: clarity(frame.result.people))
     out, video, skeleton = job.out, job.video, recording.skeleton
-    with VideoWriter(out / 'overlay.mp4', video.width, video.height) as writer:
+    with VideoWriter(out / 'overlay.mp4', video.width, video.height, video.fps) as writer:
         bar = tqdm(total=len(shown), unit='frame', desc='drawing')
         with bar:
             for time_s, image, frame in processed_images(video, stamps_ns, shown):

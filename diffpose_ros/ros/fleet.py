@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.offline.jobs import Job, MakePipeline, Settings
 from diffpose_ros.offline.manifest import Manifest
 from diffpose_ros.offline.options import add_settings, settings
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='spread the work over a Ray cluster (auto, HOST:PORT); without address: this machine',
     )
     parser.add_argument(
-        '--workers', type=int, help='with --ray; default: one per GPU, or as many as CPUs allow'
+        '--workers', type=count, help='with --ray; default: one per GPU, or as many as CPUs allow'
     )
     add_topics(parser)
     add_settings(parser)
@@ -44,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.from_config) -> int:
     """Process all bags of a folder; return the exit code, ValueError names those that failed."""
     how, out = settings(args), args.out.resolve()
+    if args.workers and args.ray is None:
+        raise ValueError('--workers is for --ray; give both')
     if not args.bags.is_dir():
         raise ValueError(f'{args.bags} is no folder; give the one that holds the bags')
     if out == args.bags.resolve():

@@ -1,10 +1,9 @@
 """ROS parameters out of the configuration dataclasses: one declaration, one validation."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from diffpose_ros.core.config import check_setting, PipelineConfig
+from diffpose_ros.core.config import build, leaves, PipelineConfig
 from diffpose_ros.ros.settings import NodeConfig
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -16,7 +15,6 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-Config = TypeVar('Config')
 INT64_MAX = 2**63 - 1
 FLOAT_MAX = 1.7e308
 
@@ -52,30 +50,6 @@ class Parameters:
         return {p.name: p.value for p in parameters if p.name in self._values}
 
 
-def leaves(config: Any, prefix: str = '') -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Yield dotted name, value and metadata of every setting, nested ones too."""
-    for spec in fields(config):
-        value = getattr(config, spec.name)
-        if is_dataclass(value):
-            yield from leaves(value, f'{prefix}{spec.name}.')
-        else:
-            yield prefix + spec.name, value, dict(spec.metadata)
-
-
-def build(kind: Callable[[], Config], values: Mapping[str, Any], prefix: str = '') -> Config:
-    """Return the configuration that the dotted values describe; ValueError if they are wrong."""
-    default = kind()
-    arguments = {}
-    for spec in fields(default):  # type: ignore[arg-type]
-        name, before = prefix + spec.name, getattr(default, spec.name)
-        if is_dataclass(before):
-            arguments[spec.name] = build(type(before), values, f'{name}.')
-        else:
-            arguments[spec.name] = _typed(name, values[name], type(before))
-            check_setting(name, arguments[spec.name], dict(spec.metadata))
-    return type(default)(**arguments)
-
-
 def descriptor(default: Any, meta: Mapping[str, Any]) -> ParameterDescriptor:
     """Return what `ros2 param describe` shows of a setting."""
     low, high, choices = meta['low'], meta['high'], meta['choices']
@@ -102,11 +76,3 @@ def _declare(node: Node, name: str, default: Any, meta: dict[str, Any]) -> Any:
         return node.declare_parameter(name, default, descriptor(default, meta)).value
     except ParameterException as error:
         raise ValueError(f'parameter {name}: {error}; {meta["description"]}') from error
-
-
-def _typed(name: str, value: Any, kind: type) -> Any:
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise ValueError(f'{name} = {value!r} is no {kind.__name__}; give a {kind.__name__}')
-    return value

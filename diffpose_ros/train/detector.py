@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 from diffpose_ros.core.checkpoint import load_checkpoint, restore, save_checkpoint
 from diffpose_ros.core.detector_network import DetectorNetwork, STRIDE
+from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.train.frames import Frames, photographs
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
 from diffpose_ros.train.rendered import Rendered
@@ -224,11 +225,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='state, log and checkpoint')
     parser.add_argument('--minutes', type=float, default=45, help='time over all runs')
     parser.add_argument('--start-from', help='checkpoint whose weights to start from')
-    parser.add_argument('--size', type=int, default=128, help='sides of a training picture')
-    parser.add_argument('--batch', type=int, default=16, help='pictures per step')
+    parser.add_argument('--size', type=count, default=128, help='sides of a training picture')
+    parser.add_argument('--batch', type=count, default=16, help='pictures per step')
     parser.add_argument('--bf16', action='store_true', help='where the machine is fast at it')
     parser.add_argument('--rate', type=float, default=2e-3, help='highest learning rate')
-    parser.add_argument('--workers', type=int, default=1, help='processes that make pictures')
+    parser.add_argument('--workers', type=count, default=1, help='processes that make pictures')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ from diffpose_ros.core.checkpoint import (
 )
 from diffpose_ros.core.device import pick_device
 from diffpose_ros.diffusion.mixture import fit_mixture
+from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.lift3d.observation import observe
 from diffpose_ros.lift3d.start import start_noise
@@ -242,18 +243,18 @@ def held_out_errors(model: LiftModel, windows: Windows) -> dict[str, float]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose train lift3d`."""
     default = TrainConfig()
-    parser.add_argument('--data', type=Path, required=True, help='folder of one data set')
+    parser.add_argument('--data', type=Path, required=True, help='*_train.npz, H36M or 3DHP in it')
     parser.add_argument('--out', type=Path, required=True, help='folder for log and weights')
-    parser.add_argument('--minutes', type=float, default=default.minutes)
-    parser.add_argument('--batch', type=int, default=default.batch)
+    parser.add_argument('--minutes', type=float, default=default.minutes, help='length')
+    parser.add_argument('--batch', type=count, default=default.batch, help='windows')
     parser.add_argument('--start-from', help='checkpoint whose weights to start from')
-    parser.add_argument('--seed', type=int, default=default.seed)
+    parser.add_argument('--seed', type=int, default=default.seed, help='of all draws')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument(
-        '--components', type=int, default=SIZES.components, help='of the start; 1 = a Gaussian'
+        '--components', type=count, default=SIZES.components, help='of the start; 1 = a Gaussian'
     )
     parser.add_argument(
-        '--without-context', action='store_true', help='ablation: f_ST is not told the denoiser'
+        '--without-context', action='store_true', help='ablation: the denoiser is not told f_ST'
     )
     parser.add_argument(
         '--without-denoiser',
@@ -265,6 +266,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train as the options say."""
+    if args.resume and not (args.out / STATE).is_file():
+        raise ValueError(f'{args.out} holds no run to resume; check --out, or leave --resume out')
     rank, device = join_others(), pick_device(args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(
@@ -277,7 +280,7 @@ def run(args: argparse.Namespace) -> int:
     trainer = Trainer(config, args.data, args.out, device, sizes, rank)
     if args.start_from:
         trainer.start_from(load_checkpoint(args.start_from, 'lift3d'))
-    if args.resume and (args.out / STATE).is_file():
+    if args.resume:
         trainer.resume()
     trainer.run()
     return 0

@@ -42,7 +42,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.minutes <= 0 and self.steps <= 0:
-            raise ValueError('a run without end; set minutes or steps')
+            raise ValueError('nothing says when the run ends; set minutes above 0, or steps')
         self.start()
 
     def start(self) -> None:

@@ -10,6 +10,7 @@ import sys
 import cv2
 from diffpose_ros.core.checkpoint import load_checkpoint, restore
 from diffpose_ros.core.device import pick_device
+from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.export2d import export_run
@@ -51,9 +52,9 @@ class Plan:
         rng = np.random.default_rng([self.seed, self.rank, self.budget.step])
         while self.budget.progress < 1:
             window = self.budget.progress >= self.windows_from and rng.random() < WINDOW_SHARE
-            count = max(2, self.batch // WINDOW_FRAMES) if window else self.batch
+            people = max(2, self.batch // WINDOW_FRAMES) if window else self.batch
             size = self.config.crop_size
-            yield [Wish(int(n), size, window) for n in rng.integers(2**62, size=count)]
+            yield [Wish(int(n), size, window) for n in rng.integers(2**62, size=people)]
 
 
 def fit(
@@ -123,18 +124,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--start-from', help='checkpoint whose weights to start from, or the folder of a run'
     )
-    parser.add_argument('--batch', type=int, default=32)
+    parser.add_argument('--batch', type=count, default=32, help='people')
     parser.add_argument('--gentle', action='store_true', help='weaker views, for short runs')
-    parser.add_argument('--learning-rate', type=float, default=1e-3)
+    parser.add_argument('--learning-rate', type=float, default=1e-3, help='highest')
     parser.add_argument('--backbone', choices=BACKBONES, default=BACKBONES[0])
     parser.add_argument('--pretrained', default='', help='ViTPose weights, folder or hub id')
-    parser.add_argument('--crop', type=int, nargs=2, default=(128, 160), help='columns, rows')
-    parser.add_argument('--signal-scale', type=float, default=0.5)
+    parser.add_argument('--crop', type=count, nargs=2, default=(128, 160), help='columns, rows')
+    parser.add_argument('--signal-scale', type=float, default=0.5, help='of x_0')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--bf16', action='store_true', help='where the machine is fast at it')
     parser.add_argument('--workers', type=int, default=0, help='processes that prepare data')
     parser.add_argument('--threads', type=int, default=0, help='of the processor, 0 = all')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='of all draws')
     parser.add_argument('--validate-every', type=float, default=6, help='minutes')
 
 

@@ -7,7 +7,12 @@ NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 
 @NO_GPU
 @pytest.mark.parametrize(
-    ('name', 'text'), [('gpu', 'set it to auto, cpu or cuda'), ('cuda:9', 'torch sees no GPU')]
+    ('name', 'text'),
+    [
+        ('gpu', 'set it to auto, cpu, cuda or cuda:N'),
+        ('meta', 'set it to auto, cpu, cuda or cuda:N'),
+        ('cuda:9', 'torch sees no GPU'),
+    ],
 )
 def test_an_unusable_device_is_refused_with_the_remedy(name, text):
     with pytest.raises(ValueError, match=text):

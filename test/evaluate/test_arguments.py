@@ -49,6 +49,9 @@ def test_an_input_is_not_overwritten(name, tmp_path):
         ('benchmark lift3d', 'people hypotheses steps threads'),
         ('benchmark node', 'frames people threads'),
         ('evaluate detector', 'threads'),
+        ('train lift3d', 'batch components'),
+        ('train detector', 'batch size workers'),
+        ('train video2d', 'batch'),
     ],
 )
 def test_none_is_too_few(words, options, capsys):

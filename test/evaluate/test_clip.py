@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from diffpose_ros.cli import main
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import (
     Box,
@@ -166,6 +167,16 @@ def test_labels_that_do_not_fit_together_are_refused(tmp_path, wrong):
     np.savez(path, **{**joints, 'K': np.eye(3), 'dist': np.zeros(5), 'fps': 30, **wrong})
     with pytest.raises(ValueError, match=r'give \(frames, people, 17, 2\)'):
         read_labels(path)
+
+
+def test_labels_of_a_longer_video_are_refused(tmp_path, capsys):
+    labels = np.load(find_shared('demo/walk.npz'))
+    longer = {name: np.concatenate([labels[name]] * 2) for name in ('joints_px', 'joints_cam_m')}
+    np.savez(tmp_path / 'labels.npz', **{**labels, **longer})
+    words = ['--labels', str(tmp_path / 'labels.npz'), '--out', str(tmp_path / 'out.json')]
+    assert main(['evaluate', 'clip', '--video', str(find_shared('demo/walk.mp4')), *words]) == 2
+    assert 'labels 328 frames' in capsys.readouterr().err
+    assert not (tmp_path / 'out.json').exists()
 
 
 def test_labels_of_one_person_read_as_one_of_many(tmp_path):

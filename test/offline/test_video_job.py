@@ -1,10 +1,13 @@
 """`diffpose video`: every frame, whatever interrupts."""
 
+import argparse
 import json
 
+import av
 from diffpose_ros.cli import main
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.share import find_shared
+from diffpose_ros.offline import video_job
 from diffpose_ros.offline.jobs import Job, Settings, Task, Worker
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.video import VideoReader, VideoWriter
@@ -18,7 +21,7 @@ FRAMES = 190  # at two per second: four segments
 @pytest.fixture(scope='module')
 def video(tmp_path_factory):
     path = tmp_path_factory.mktemp('video') / 'spot.mp4'
-    with VideoWriter(path, 64, 48) as writer:
+    with VideoWriter(path, 64, 48, fps=2) as writer:
         for i in range(FRAMES):
             writer.write(i / 2, picture(None if i in (70, 71) else i % 40))
     return path
@@ -116,6 +119,11 @@ def test_parts_of_another_job_are_not_mixed_in(video, job, make):
         (['nowhere.mp4', '-o', 'new/out.mp4'], 'nowhere.mp4'),
         (['{video}', '-o', 'out.mp4', '--seed', '-1'], 'seed'),
         (['{video}', '-o', 'out.mp4', '--camera', 'nowhere.yaml'], 'nowhere.yaml'),
+        (['{video}', '-o', 'out.mp4', '--device', 'tpu'], 'set it to auto, cpu, cuda or cuda:N'),
+        (['{video}', '-o', 'out.mp4', '--set', 'inference.ensemble=4'], 'inference.ensembles'),
+        (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=many'], 'give a int'),
+        (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=0'], 'inference.steps = 0'),
+        (['{video}', '-o', 'out.mp4', '--set', 'detector.source=topic'], 'is for the node'),
     ],
 )
 def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
@@ -128,6 +136,32 @@ def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
     assert complaint in told
     assert told.count('\n') == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parameters_of_the_node_hold_for_a_recording(video, tmp_path, person):
+    parser = argparse.ArgumentParser()
+    video_job.add_arguments(parser)
+    words = ['--set', 'inference.ensembles=4', '--set', 'joint_threshold=0.5', '--seed', '3']
+    given = []
+
+    def make(config):
+        given.append(config)
+        return Follower(person)
+
+    video_job.run(parser.parse_args([str(video), '-o', str(tmp_path / 'out.mp4'), *words]), make)
+    (config,) = given
+    assert (config.inference.ensembles, config.joint_threshold, config.inference.seed) == (
+        4,
+        0.5,
+        3,
+    )
+
+
+def test_the_last_image_lasts_as_long_as_the_others(job, make):
+    run_one(job, make)
+    with av.open(str(job.recording.out)) as container:
+        lengths = {packet.duration for packet in container.demux(video=0) if packet.duration}
+    assert lengths == {45_000}  # ticks of 1/90,000 s: the video has two images per second
 
 
 def test_an_interrupt_ends_the_command_with_code_130(video, tmp_path, monkeypatch):

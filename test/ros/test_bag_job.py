@@ -205,6 +205,17 @@ def test_an_image_that_cannot_be_decoded_is_told_and_passed_over(tmp_path, caplo
     assert 'nonsense' in caplog.text
 
 
+def test_a_bag_of_which_no_image_can_be_used_fails(tmp_path):
+    def broken(i, pixels):
+        msg = image(i, pixels)
+        msg.encoding = 'nonsense'
+        return msg
+
+    bag = record(tmp_path / 'in.mcap', broken, count=2)
+    with pytest.raises(ValueError, match='can be used; see above'):
+        processed(bag, tmp_path / 'out')
+
+
 def test_images_without_stamps_are_told_apart_by_their_reception(tmp_path):
     def unstamped(i, pixels):
         msg = image(i, pixels)
@@ -225,6 +236,7 @@ def test_images_without_stamps_are_told_apart_by_their_reception(tmp_path):
         (['nowhere.mcap', '-o', 'out.mcap'], 'no bag nowhere.mcap; give an .mcap'),
         (['{bag.parent}', '-o', 'out.mcap'], 'the folder with its metadata.yaml'),
         (['{blind}', '-o', 'out.mcap'], 'no image topic; give a bag that has'),
+        (['{still}', '-o', 'out.mcap'], f'holds no images on {RAW}'),
         (['{bag}', '-o', 'out.bag'], 'NAME.mcap'),
         (['{bag}', '-o', 'out.mcap', '--topic', '/other'], RAW),
         (['{bag}', '-o', 'out.mcap', '--camera-info', '/other'], INFO),
@@ -237,8 +249,10 @@ def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
 ):
     with BagWriter(tmp_path_factory.mktemp('blind') / 'blind.mcap') as blind:
         blind.add_topic('/chatter', 'std_msgs/msg/String')
+    with BagWriter(tmp_path_factory.mktemp('still') / 'still.mcap') as still:
+        still.add_topic(RAW, 'sensor_msgs/msg/Image')
     monkeypatch.chdir(tmp_path)
-    paths = {'bag': bag, 'out': out, 'blind': blind.path}
+    paths = {'bag': bag, 'out': out, 'blind': blind.path, 'still': still.path}
     assert main(['bag', *(word.format(**paths) for word in words)]) == 2
     told = capsys.readouterr().err
     assert complaint in told

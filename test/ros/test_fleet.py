@@ -104,6 +104,11 @@ def test_a_folder_without_bags_or_full_of_originals_is_refused(out, tmp_path, ca
     assert 'folder' in capsys.readouterr().err
 
 
+def test_workers_without_ray_are_refused(bags, tmp_path):
+    with pytest.raises(ValueError, match='--workers is for --ray'):
+        fleet.run(arguments(fleet, bags, '-o', tmp_path, '--workers', '2'), make)
+
+
 def test_without_ray_the_error_says_how_to_get_it(bags, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ValueError, match=r'pip install .*ray'):

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+from diffpose_ros import cli
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.lifter import Lifter
@@ -122,6 +123,13 @@ def test_training_needs_no_more_than_torch_numpy_safetensors_and_tqdm():
     script = f'import sys, diffpose_ros.train.lift3d; print({others} & set(sys.modules))'
     loaded = subprocess.run([sys.executable, '-c', script], stdout=subprocess.PIPE, check=True)
     assert loaded.stdout.strip() == b'set()'
+
+
+def test_a_run_that_is_not_there_is_not_resumed(tmp_path, data, capsys):
+    words = ['--data', str(data), '--out', str(tmp_path / 'typo'), '--minutes', '1', '--resume']
+    assert cli.main(['train', 'lift3d', *words]) == 2
+    assert 'holds no run to resume' in capsys.readouterr().err
+    assert not (tmp_path / 'typo').exists()
 
 
 def test_a_training_without_time_is_refused():
