@@ -2,9 +2,13 @@
 Turn a training run into a calibrated checkpoint, also while the run goes on.
 
     python -m diffpose_ros.train.export2d --run RUN --data DIR --labels NPZ --out models/NAME
+
+Runs of different seeds that started from the same weights may be given together: the mean of their
+weights is better than each of them (Wortsman et al. 2022, model soups).
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 import json
@@ -25,6 +29,7 @@ from diffpose_ros.video2d.estimator import VideoEstimator
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
 import numpy as np
 import torch
+from torch import Tensor
 
 DEFAULT = InferenceConfig()  # what calibrates, because it is what most people use
 MEDIAN_CHI_SQUARE_2 = 1.386  # of the squared Mahalanobis distance in the plane
@@ -55,13 +60,31 @@ def fit_covariances(found: Predictions, people: People) -> np.ndarray:
     return np.array(medians) / MEDIAN_CHI_SQUARE_2
 
 
-def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
-    """Calibrate the newest average of a run, write it as a checkpoint and return its measures."""
-    tensors, told = RunFolder(run).read()
-    config = NetworkConfig.from_dict(json.loads((run / 'config.json').read_text()))
+def mean_of(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of tensors by name; of whole numbers, the first."""
+    first = parts[0]
+    return {
+        name: torch.stack([tensors[name] for tensors in parts]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for name, value in first.items()
+    }
+
+
+def export_run(runs: Sequence[Path], validation: People, out: Path) -> dict[str, Any]:
+    """
+    Calibrate the newest average of runs, write it as a checkpoint and return its measures.
+
+    raises  ValueError when the runs trained different networks
+    """
+    described = [json.loads((run / 'config.json').read_text()) for run in runs]
+    if any(other != described[0] for other in described):
+        raise ValueError(f'{runs} trained different networks; export them one by one')
+    config = NetworkConfig.from_dict(described[0])
+    states = [RunFolder(run).read() for run in runs]
     network = PoseNetwork(config)
     learner = Learner(network)
-    learner.load_state_dict(part(tensors, 'ema.'))
+    learner.load_state_dict(mean_of([part(tensors, 'ema.') for tensors, _ in states]))
     plain = Calibration.plain(len(config.joints.joints))
     estimator = VideoEstimator(network, plain, torch.device('cpu'))
     found = predict(
@@ -75,7 +98,9 @@ def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
     measures = measure(validation, replace(found, score=scores))
     extras = {
         'calibration': calibration.to_dict(config.joints),
-        'training': {'step': told['step'], 'minutes': told['elapsed_s'] / 60},
+        'training': [
+            {'step': told['step'], 'minutes': told['elapsed_s'] / 60} for _, told in states
+        ],
         'validation': measures,
     }
     save_checkpoint(out, 'pose2d', asdict(config), network.state_dict(), extras)
@@ -85,7 +110,7 @@ def export_run(run: Path, validation: People, out: Path) -> dict[str, Any]:
 def main() -> int:
     """Export from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--run', type=Path, required=True, help='folder of the run')
+    parser.add_argument('--run', type=Path, required=True, nargs='+', help='folder of each run')
     parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
     parser.add_argument('--labels', type=Path, help='those completed by a teacher, for the nose')
     parser.add_argument('--out', type=Path, required=True, help='path without ending')

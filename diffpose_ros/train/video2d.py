@@ -165,7 +165,7 @@ def run(args: argparse.Namespace) -> int:
     loader = make_loader(args, mixture, plan)
     fit(trainer, loader, budget, folder, validation, args.validate_every)
     if folder:
-        export_run(args.out, validation, args.out / 'pose2d')
+        export_run([args.out], validation, args.out / 'pose2d')
     return 0
 
 

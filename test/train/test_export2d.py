@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 from diffpose_ros.core.checkpoint import load_checkpoint
@@ -11,6 +11,7 @@ from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.video2d.estimator import VideoEstimator
 from diffpose_ros.video2d.network import PoseNetwork
 import numpy as np
+import pytest
 import torch
 
 J = len(POSETRACK_15.joints)
@@ -34,16 +35,38 @@ def test_covariances_are_scaled_until_half_of_the_joints_lie_in_the_half_ellipse
     np.testing.assert_allclose(factors, spread**2, rtol=0.25)
 
 
-def test_a_run_becomes_a_checkpoint_with_calibrated_scores(tmp_path, small_config):
-    learner = Learner(PoseNetwork(small_config))
-    folder = RunFolder(tmp_path / 'run')
-    folder.write_config(asdict(small_config))
+def trained(path, config):
+    learner = Learner(PoseNetwork(config))
+    folder = RunFolder(path)
+    folder.write_config(asdict(config))
     optimizer = torch.optim.AdamW(learner.parameters())
     folder.save(learner, Ema(learner), optimizer, Budget(steps=7, step=7))
+    return dict(learner.network.named_parameters())
+
+
+def test_runs_given_together_become_the_mean_of_their_weights(tmp_path, small_config):
+    runs = [tmp_path / 'one', tmp_path / 'other']
+    one, other = (trained(run, small_config) for run in runs)
+    export_run(runs, crowd(20), tmp_path / 'pose')
+    found = load_checkpoint(str(tmp_path / 'pose.safetensors'), 'pose2d').tensors
+    for name, weights in one.items():
+        torch.testing.assert_close(found[name], (weights + other[name]).detach() / 2)
+
+
+def test_runs_of_different_networks_have_no_mean(tmp_path, small_config):
+    runs = [tmp_path / 'one', tmp_path / 'other']
+    trained(runs[0], small_config)
+    trained(runs[1], replace(small_config, dim=2 * small_config.dim))
+    with pytest.raises(ValueError, match='different networks'):
+        export_run(runs, crowd(20), tmp_path / 'pose')
+
+
+def test_a_run_becomes_a_checkpoint_with_calibrated_scores(tmp_path, small_config):
+    trained(tmp_path / 'run', small_config)
     people = crowd(20)
-    measures = export_run(tmp_path / 'run', people, tmp_path / 'pose')
+    measures = export_run([tmp_path / 'run'], people, tmp_path / 'pose')
     checkpoint = load_checkpoint(str(tmp_path / 'pose.safetensors'), 'pose2d')
-    assert checkpoint.extras['training']['step'] == 7
+    assert [run['step'] for run in checkpoint.extras['training']] == [7]
     assert checkpoint.extras['validation'] == measures
     estimator = VideoEstimator.from_checkpoint(checkpoint, CPU)
     answer = partial(estimate_single, estimator, steps=1, ensembles=2)
