@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 NANOSECONDS = 1_000_000_000
+MAX_AHEAD = 128  # frames; where the clock stands still, all of a recording would be near
 
 
 class Stamped(Protocol):
@@ -60,7 +61,7 @@ def time_slots(
 
     stamps_ns  rising times of the frames at hand
     key        position of the key frame
-    period_s   distance of the grid; a frame fills the slot it is nearest to
+    period_s   distance of the grid; a frame fills the slot it is nearest to, of two the nearer
     returns    past + 1 + future positions, the key at position past
     """
     slots: list[int | None] = [None] * (past + 1 + future)
@@ -93,7 +94,11 @@ def near(before: Stamped, after: Stamped, spacing_s: float) -> bool:
 def with_later(
     frames: Iterable[T], count: int, spacing_s: float
 ) -> Iterator[tuple[T, tuple[T, ...]]]:
-    """Yield each frame with later ones: count, fewer at the end, that append_apart will keep."""
+    """
+    Yield each frame with later ones: count, fewer at the end, that append_apart will keep.
+
+    No more than MAX_AHEAD frames are read ahead.
+    """
     ahead: deque[T] = deque()
     kept: deque[T] = deque()  # of those that are ahead
     last: T | None = None
@@ -102,7 +107,9 @@ def with_later(
         if last is None or not near(last, frame, spacing_s):
             last = frame
             kept.append(frame)
-        while ahead and len(kept) >= count + (kept[0] is ahead[0]):
+        while len(kept) > count or (len(kept) == count and kept[0] is not ahead[0]):
+            yield _next(ahead, kept)
+        if len(ahead) > MAX_AHEAD:
             yield _next(ahead, kept)
     while ahead:
         yield _next(ahead, kept)

@@ -32,13 +32,16 @@ class Preparation:
 
     @classmethod
     def from_dict(cls, told: dict[str, Any]) -> 'Preparation':
-        """Read what a preprocessor_config.json says."""
-        size = told.get('size', {'width': cls.size[0], 'height': cls.size[1]})
+        """Read what a preprocessor_config.json says; ValueError where it fixes no size."""
+        given = told.get('size', {'width': cls.size[0], 'height': cls.size[1]})
+        if not isinstance(given, dict) or not {'width', 'height'} <= given.keys():
+            raise ValueError(f'detector.model takes pictures of {given}; give one of fixed size')
+        size = given['width'], given['height']
         scale = told.get('rescale_factor', cls.scale) if told.get('do_rescale', True) else 1.0
         if not told.get('do_normalize', False):
-            return cls((size['width'], size['height']), scale)
+            return cls(size, scale)
         mean, deviation = tuple(told['image_mean']), tuple(told['image_std'])
-        return cls((size['width'], size['height']), scale, mean, deviation)
+        return cls(size, scale, mean, deviation)
 
     def __call__(self, image: NDArray[np.uint8]) -> Tensor:
         """Return a picture (H, W, 3) RGB as (1, 3, rows, columns)."""

@@ -17,7 +17,7 @@ class Skeleton2D:
     """
     A person seen in the newest frame.
 
-    box     the tight box of the measured joints
+    box      the tight box of the measured joints
     finders  which tracks' crops show this person
     """
 
@@ -50,6 +50,8 @@ def distinct(found: dict[int, Skeleton2D]) -> list[Skeleton2D]:
 def same_person(a: Skeleton2D, b: Skeleton2D) -> bool:
     """Say whether two skeletons lie on each other."""
     distance = np.linalg.norm(a.pose.xy - b.pose.xy, axis=1)
+    if np.isnan(distance).all():  # they have no joint in common
+        return False
     size = max(a.size, b.size)
     shared = np.mean(distance < SAME_JOINT * size)  # half a body seen as a whole shares its half
     return bool(np.nanmean(distance) < SAME_PERSON * size or shared > SHARED)
@@ -72,7 +74,11 @@ def likeness(expected: Pose2D, seen: Pose2D, reach: float) -> float:
 
 
 def assign(worth: NDArray[np.float64] | Sequence, least: float) -> dict[int, int]:
-    """Return the pairs row -> column of the largest total worth, each at least that."""
+    """
+    Return the pairs row -> column of the largest total worth, each worth at least `least`.
+
+    worth  (n, m)  finite
+    """
     rows, columns = linear_sum_assignment(-np.asarray(worth))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return {i: j for i, j in pairs if worth[i][j] >= least}

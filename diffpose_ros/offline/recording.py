@@ -16,13 +16,14 @@ from diffpose_ros.core.people import (
 )
 from diffpose_ros.core.skeleton import H36M_17, Skeleton, SKELETONS
 from diffpose_ros.offline.bag import read_bag
+from diffpose_ros.offline.stage_times import STAGES
 import numpy as np
 from numpy.typing import NDArray
 
 NODE = '/diffpose'
 SKELETONS_TOPIC = f'{NODE}/skeletons'
 TIMING_TOPIC = f'{NODE}/timing'
-STAGES = ('age', 'queue', 'decode', 'detect', 'pose2d', 'lift3d', 'publish', 'total')
+TIMES = ('age', *STAGES, 'total')  # of FrameTiming
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,13 @@ def read_recording(path: Path) -> Recording:
     skeletons: dict[int, tuple[int, Any]] = {}
     timings: dict[int, Any] = {}
     for topic, received_ns, message in read_bag(path, {SKELETONS_TOPIC, TIMING_TOPIC}):
-        stamp_ns = to_ns(message.header.stamp)
+        stamp_ns = to_ns(message.header.stamp) or received_ns  # zero: the camera sets none
         if topic == TIMING_TOPIC:
             timings[stamp_ns] = message
         else:  # a node that stops clears the screen with an empty array of the same stamp
             skeletons.setdefault(stamp_ns, (received_ns, message))
     frames = [
-        _frame(message, received_ns, timings.get(stamp_ns))
+        _frame(message, stamp_ns, received_ns, timings.get(stamp_ns))
         for stamp_ns, (received_ns, message) in sorted(skeletons.items())
     ]
     names = {message.skeleton_id for _, message in skeletons.values()} or {H36M_17.name}
@@ -79,11 +80,11 @@ def to_ns(time: Any) -> int:
     return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
-def _frame(message: Any, received_ns: int, timing: Any | None) -> RecordedFrame:
+def _frame(message: Any, stamp_ns: int, received_ns: int, timing: Any | None) -> RecordedFrame:
     info = message.inference
     people = [to_person(skeleton) for skeleton in message.skeletons]
     result = FrameResult(
-        to_ns(message.header.stamp),
+        stamp_ns,
         tuple(p for p in people if p.track_state != TrackState.TERMINATED),
         InferenceInfo(
             steps=info.steps_2d,
@@ -96,7 +97,7 @@ def _frame(message: Any, received_ns: int, timing: Any | None) -> RecordedFrame:
         ),
         tuple(p.track_id for p in people if p.track_state == TrackState.TERMINATED),
     )
-    stages = {} if timing is None else {s: float(getattr(timing, f'{s}_ms')) for s in STAGES}
+    stages = {} if timing is None else {s: float(getattr(timing, f'{s}_ms')) for s in TIMES}
     dropped = 0 if timing is None else int(timing.dropped_since_last)
     return RecordedFrame(result, int(message.frame_seq), received_ns, stages, dropped)
 

@@ -46,13 +46,15 @@ class Schedule:
         self._jobs, self._bar = iter(jobs), bar
         self._ready: deque[Task] = deque()
         self._left: dict[Job, int] = {}  # segments, of the jobs that go on
+        self.refused: deque[Outcome] = deque()  # of jobs that could not be started
 
     def take(self) -> Task | None:
         """Return what to do next, None when nothing can be done at present."""
-        if not self._ready:
-            job = next(self._jobs, None)
-            if job is not None:
+        while not self._ready and (job := next(self._jobs, None)):
+            try:
                 self._start(job)
+            except (ValueError, OSError) as error:
+                self.refused.append(Outcome(Task(job, None), error=str(error)))
         return self._ready.popleft() if self._ready else None
 
     def done(self, outcome: Outcome) -> Outcome | None:
@@ -86,6 +88,8 @@ def run(jobs: Iterable[Job], pool: Pool, bar: tqdm) -> Iterator[Outcome]:
         while handed_out < pool.room and (task := schedule.take()):
             pool.submit(task)
             handed_out += 1
+        while schedule.refused:
+            yield schedule.refused.popleft()
         if not handed_out:
             return
         ended = schedule.done(pool.next())

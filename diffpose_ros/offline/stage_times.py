@@ -9,6 +9,7 @@ from typing import TypeVar
 from diffpose_ros.core.pipeline import Stage
 
 T = TypeVar('T')
+STAGES = ('queue', 'decode', 'detect', 'pose2d', 'lift3d', 'publish')  # of the node, in turn
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from diffpose_ros.offline.recording import RecordedFrame, Recording, STAGES
+from diffpose_ros.offline.recording import RecordedFrame, Recording, TIMES
 import numpy as np
 
 MOST_NAMED = 3  # people that the table names, those seen longest
@@ -23,7 +23,7 @@ def summarise(recording: Recording, published: int, period_s: float) -> dict[str
     stamps = [frame.result.stamp_ns for frame in frames]
     span_s = (stamps[-1] - stamps[0]) / 1e9 if processed > 1 else 0.0
     outside = [(frame.received_ns - frame.result.stamp_ns) / 1e6 for frame in frames]
-    stages = {name: percentiles(_stage(frames, name)) for name in STAGES}
+    stages = {name: percentiles(_stage(frames, name)) for name in TIMES}
     return {
         'frames_published': published,
         'frames_in': received,

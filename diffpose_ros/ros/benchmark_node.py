@@ -29,6 +29,7 @@ from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
 from diffpose_ros.offline.recording import NODE
+from diffpose_ros.offline.stage_times import STAGES
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.benchmark_crowd import message_costs
@@ -37,7 +38,6 @@ from diffpose_ros.ros.diagnostics import connections
 from diffpose_ros.ros.node import DiffposeNode
 from diffpose_ros.ros.player import Player
 from diffpose_ros.ros.processes import Child, own_graph
-from diffpose_ros.ros.timing import Timing
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 import rclpy
@@ -133,7 +133,7 @@ def frame_costs(path: Path, frames: int) -> dict[str, Any]:
             timing = viewer.ask(pixels)
             networks = stopwatch.take()
             if i >= WARM_UP:
-                spent.append({name: getattr(timing, f'{name}_ms') for name in Timing.STAGES})
+                spent.append({name: getattr(timing, f'{name}_ms') for name in STAGES})
                 inside.append(networks)
     stages = {'receive': receive_ms(video), **mean(spent)}
     return summary(stages, mean(inside), len(spent))

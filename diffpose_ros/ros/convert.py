@@ -1,7 +1,6 @@
 """Results to messages. Flat arrays are copied as bytes: Python never touches single numbers."""
 
 from array import array
-from collections.abc import Iterable
 import math
 
 from builtin_interfaces.msg import Duration
@@ -18,6 +17,7 @@ from diffpose_ros.msg import (
 from diffpose_ros.msg import (
     InferenceInfo as InferenceInfoMsg,
 )
+from diffpose_ros.offline.stage_times import STAGES
 from diffpose_ros.ros.timing import Timing
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ HRI_18 = (
 ).split()
 
 
-def floats(values: NDArray | Iterable[float]) -> array:
+def floats(values: NDArray) -> array:
     """Return the flattened values as a float32[] field."""
     flat = array('f')
     flat.frombytes(np.ascontiguousarray(values, np.float32).tobytes())
@@ -144,7 +144,7 @@ def frame_timing(timing: Timing, header: Header, frame_seq: int, dropped: int) -
         budget_ms=timing.budget_ms,
         deadline_missed=timing.deadline_missed,
         dropped_since_last=dropped,
-        **{f'{stage}_ms': timing.stages_ms.get(stage, 0.0) for stage in Timing.STAGES},
+        **{f'{stage}_ms': timing.stages_ms.get(stage, 0.0) for stage in STAGES},
     )
 
 

@@ -11,6 +11,7 @@ import time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from diffpose_ros.core.people import FrameResult
 from diffpose_ros.offline.recording import NODE
+from diffpose_ros.offline.stage_times import STAGES
 from diffpose_ros.ros.settings import DiagnosticsConfig
 from diffpose_ros.ros.timing import Timing
 from diffpose_ros.ros.topics import CAMERA_INFO, IMAGE
@@ -91,7 +92,7 @@ class Health:
     _totals: Recent = field(default_factory=Recent)
     _arrivals: Recent = field(default_factory=Recent)
     _stages: dict[str, Recent] = field(
-        default_factory=lambda: {stage: Recent() for stage in Timing.STAGES}
+        default_factory=lambda: {stage: Recent() for stage in STAGES}
     )
 
     def received(self, age_ms: float, frame_id: str, *, stamped: bool = True) -> None:

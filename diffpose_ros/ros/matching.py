@@ -32,7 +32,7 @@ class StampBuffer(Generic[Item]):
         """Return the item nearest to a stamp; wait for it as long as it may still come."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._nearest(stamp_ns, tolerance_ns) is not None or self._past(stamp_ns),
+                lambda: self._is_settled(stamp_ns, tolerance_ns),
                 0 if self.is_silent() else timeout_s,
             )
             return self._nearest(stamp_ns, tolerance_ns)
@@ -41,8 +41,13 @@ class StampBuffer(Generic[Item]):
         """Say whether nothing has come for a while."""
         return time.monotonic() - self._heard >= SILENT_S
 
-    def _past(self, stamp_ns: int) -> bool:
-        return bool(self._items) and self._items[-1][0] > stamp_ns
+    def _is_settled(self, stamp_ns: int, tolerance_ns: int) -> bool:
+        """Say whether nothing nearer is to be expected, at the rate of the last two."""
+        newest = [stamp for stamp, _ in self._items[-2:]]
+        if not newest or newest[-1] >= stamp_ns:
+            return bool(newest)
+        half_period_ns = (newest[-1] - newest[0]) / 2
+        return stamp_ns - newest[-1] <= min(half_period_ns or tolerance_ns, tolerance_ns)
 
     def _nearest(self, stamp_ns: int, tolerance_ns: int) -> Item | None:
         i = bisect_left(self._items, stamp_ns, key=lambda entry: entry[0])

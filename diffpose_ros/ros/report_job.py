@@ -58,9 +58,9 @@ def moments(bag: Path, topic: str, recording: Recording) -> Iterator[Moment]:
     start_ns, last_ns = min(answered), -1
     with open_bag(bag) as reader:
         chosen = [c for c in reader.connections if c.topic == topic]
-        for connection, _, cdr in reader.messages(chosen):
+        for connection, time_ns, cdr in reader.messages(chosen):
             msg = read(cdr, IMAGES[connection.msgtype])
-            stamp_ns = to_ns(msg.header.stamp)
+            stamp_ns = to_ns(msg.header.stamp) or time_ns  # as bag_job tells them apart
             if stamp_ns in answered and stamp_ns > last_ns:
                 last_ns = stamp_ns
                 yield (stamp_ns - start_ns) / 1e9, to_rgb(msg), answered[stamp_ns]

@@ -3,7 +3,6 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 import time
-from typing import ClassVar
 
 from diffpose_ros.offline.stage_times import clocked
 
@@ -17,8 +16,6 @@ class Timing:
     received   time.perf_counter() at reception, seconds
     stages_ms  by name; a stage that was not run is missing
     """
-
-    STAGES: ClassVar = ('queue', 'decode', 'detect', 'pose2d', 'lift3d', 'publish')
 
     age_ms: float
     received: float

@@ -70,7 +70,7 @@ def example(scene: Scene) -> dict[str, NDArray]:
         heat = np.maximum(heat, bump)
         weight[mine] = trust * np.where(bump[mine] > 0.3, bump[mine], 0)
         box[:, mine] = corners[:, None]
-        care[bump == 1] = 1
+    care[heat == 1] = 1
     image = np.ascontiguousarray(scene.image.transpose(2, 0, 1))
     maps = {'heat': heat, 'box': box, 'weight': weight, 'care': care}
     parts = part_maps(scene, rows, columns)

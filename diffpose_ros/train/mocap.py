@@ -103,13 +103,14 @@ def cut_windows(clips: Clips, key: Tensor, offset: Tensor) -> tuple[Tensor, Tens
              (B, T, 3)     hip relative to the hip of the key frame
              (B, T)        whether the clip reaches that far
     """
-    at = key[:, None] + offset
-    first, last = clips.first[key][:, None], clips.last[key][:, None]
-    inside = (at >= first) & (at <= last)
-    at = torch.minimum(torch.maximum(at, first.float()), last.float())
-    low = at.floor().long()
-    high = torch.minimum(low + 1, last)
-    share = (at - low)[..., None]
+    # From the key: a position among a million frames has no fractions left in float32.
+    first, last = ((ends[key] - key)[:, None] for ends in (clips.first, clips.last))
+    inside = (offset >= first) & (offset <= last)
+    at = torch.minimum(torch.maximum(offset, first.float()), last.float())
+    before = at.floor()
+    low = key[:, None] + before.long()
+    high = torch.minimum(low + 1, key[:, None] + last)
+    share = (at - before)[..., None]
     root = clips.root[low] * (1 - share) + clips.root[high] * share
     share = share[..., None]
     joints = clips.joints[low] * (1 - share) + clips.joints[high] * share

@@ -1,7 +1,7 @@
 from collections import deque
 from types import SimpleNamespace
 
-from diffpose_ros.core.clip import append_apart, neighbours, time_slots, with_later
+from diffpose_ros.core.clip import append_apart, MAX_AHEAD, neighbours, time_slots, with_later
 import numpy as np
 import pytest
 
@@ -69,6 +69,14 @@ def test_later_frames_are_those_that_will_be_kept(period_ms):
     for frame, later in told:
         following = [k for k in kept[:-1] if k.stamp_ns > frame.stamp_ns]
         assert [*later] == following[:2] or frame.stamp_ns > 1700 * MS
+
+
+def test_where_the_clock_stands_still_a_recording_is_not_read_into_memory():
+    coming = iter(images(*[5] * 1000, 500))
+    told = with_later(coming, 2, 0.12)
+    next(told)
+    assert len(list(coming)) > 1000 - MAX_AHEAD - 1
+    assert len(list(told)) == MAX_AHEAD
 
 
 @pytest.mark.parametrize(

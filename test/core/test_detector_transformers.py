@@ -77,6 +77,11 @@ def test_without_such_numbers_it_is_640_pixels_from_0_to_1():
     torch.testing.assert_close(shown, torch.ones_like(shown))
 
 
+def test_a_model_whose_pictures_have_no_fixed_size_is_refused():
+    with pytest.raises(ValueError, match='fixed size'):
+        Preparation.from_dict({'size': {'shortest_edge': 800, 'longest_edge': 1333}})
+
+
 def test_without_transformers_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, 'transformers', None)
     with pytest.raises(ValueError, match=r"pip install 'transformers>=5'"):

@@ -31,6 +31,13 @@ def test_poses_without_a_common_joint_are_not_alike():
     assert likeness(skeleton().pose, skeleton(score=0.0).pose, reach=10) == 0
 
 
+@pytest.mark.filterwarnings('error')
+def test_skeletons_without_a_common_joint_are_two_people():
+    upper, lower = skeleton(), skeleton()
+    upper.pose.xy[:9], lower.pose.xy[9:] = np.nan, np.nan
+    assert not same_person(upper, lower)
+
+
 def test_the_same_person_in_two_crops_is_one_in_the_surest_skeleton():
     weak, strong, other = skeleton(score=0.5), skeleton(202, score=0.8), skeleton(500, score=0.7)
     people = distinct({0: weak, 1: strong, 2: other})

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from diffpose_ros.core.people import FrameResult, InferenceInfo
-from diffpose_ros.offline.recording import RecordedFrame, Recording, STAGES
+from diffpose_ros.offline.recording import RecordedFrame, Recording, TIMES
 from diffpose_ros.offline.report import write_report
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ document.body.dataset.home = see() === before;
 
 
 def recording(person, timing=True, count=20):
-    stages = dict.fromkeys(STAGES, 5.0) | {'total': 40.0} if timing else {}
+    stages = dict.fromkeys(TIMES, 5.0) | {'total': 40.0} if timing else {}
     return Recording(
         tuple(
             RecordedFrame(

@@ -5,7 +5,7 @@ import json
 
 from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import FrameResult, InferenceInfo
-from diffpose_ros.offline.recording import RecordedFrame, Recording, STAGES
+from diffpose_ros.offline.recording import RecordedFrame, Recording, TIMES
 from diffpose_ros.offline.summary import percentiles, summarise, table
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ INFO = InferenceInfo(1, 1, 2, 5, 27, 'model@0')
 
 
 def frame(number: int, sequence: int, dropped: int, people=(), total_ms: float = 50.0):
-    stages = dict.fromkeys(STAGES, 1.0) | {'total': total_ms}
+    stages = dict.fromkeys(TIMES, 1.0) | {'total': total_ms}
     stamp_ns = 10**18 + number * 100_000_000
     result = FrameResult(stamp_ns, tuple(people), INFO)
     return RecordedFrame(result, sequence, stamp_ns + 60_000_000, stages, dropped)

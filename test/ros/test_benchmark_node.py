@@ -3,12 +3,12 @@
 import json
 
 from diffpose_ros.cli import main
+from diffpose_ros.offline import stage_times
 from diffpose_ros.ros.benchmark_node import NETWORKS, Stopwatch, summary, table
-from diffpose_ros.ros.timing import Timing
 import pytest
 
 pytestmark = pytest.mark.ros
-STAGES = {'receive', *Timing.STAGES}
+STAGES = {'receive', *stage_times.STAGES}
 
 
 def test_what_is_no_inference_is_told_stage_by_stage():

@@ -67,6 +67,13 @@ def test_a_restart_skips_what_is_done_and_does_the_rest(bags, alone, tmp_path):
     assert len(steps) == COUNTS['deep/b.mcap']
 
 
+def test_a_bag_whose_results_cannot_be_written_does_not_stop_the_others(bags, tmp_path):
+    (tmp_path / 'deep').write_text('a file where a folder should be')
+    with pytest.raises(ValueError, match='2 of 3 bags failed'):
+        fleet.run(arguments(fleet, bags, '-o', tmp_path), make)
+    assert (tmp_path / 'a.mcap').is_file()
+
+
 @pytest.mark.parametrize('words', [['--seed', '1'], ['--timing']])
 def test_other_settings_are_other_work(bags, tmp_path, words):
     process(bags, tmp_path)

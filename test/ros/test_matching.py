@@ -47,6 +47,18 @@ def test_what_has_not_come_yet_is_waited_for(buffer):
     late.join()
 
 
+def test_the_one_before_is_not_taken_while_the_right_one_may_come(buffer):
+    buffer.put(177 * MS, 'before')  # 90 per second
+    late = Timer(0.1, buffer.put, (188 * MS, 'late'))
+    late.start()
+    assert buffer.get(188 * MS, 15 * MS, FOREVER_S) == 'late'
+    late.join()
+
+
+def test_what_is_always_a_little_earlier_is_taken_at_once(buffer):
+    assert buffer.get(178 * MS, 15 * MS, FOREVER_S) == 'at 166'
+
+
 def test_waiting_ends(buffer):
     assert buffer.get(200 * MS, 15 * MS, 0.01) is None
 

@@ -51,6 +51,19 @@ def test_where_the_clock_of_the_camera_goes_back_the_film_goes_on_later(tmp_path
     assert 'people: 3 of 3 images' in page.read_text()
 
 
+def test_images_without_stamps_are_shown_as_they_were_received(tmp_path):
+    def unstamped(i, pixels):
+        msg = image(i, pixels)
+        msg.header.stamp.sec = msg.header.stamp.nanosec = 0
+        return msg
+
+    page, bag = tmp_path / 'people.html', processed(tmp_path, '--timing', kind=unstamped)
+    assert main(['report', str(bag), '-o', str(page)]) == 0
+    assert 'people: 3 of 3 images' in page.read_text()
+    assert '"video":"data:video/mp4;base64,' in page.read_text()
+    assert '"ms":null' not in page.read_text()
+
+
 def test_without_skeletons_nothing_is_written(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr('diffpose_ros.ros.report_job.rerun_sdk', lambda: None)
     bag = record(tmp_path / 'in.mcap', count=1)

@@ -104,6 +104,15 @@ def test_window_between_frames_is_their_mean():
     assert inside.all()
 
 
+def test_a_million_frames_lay_no_steps_between_frames():
+    frames, zero = 2**20, torch.zeros(2**20, dtype=torch.long)
+    joints = (torch.arange(frames) % 8.0)[:, None, None].expand(-1, 1, 3)
+    clips = Clips(joints, joints[:, 0], zero, zero + frames - 1, zero + 1.0, 30)
+    offset = torch.tensor([[-0.7, 0.01, 0.3]])
+    found, _, _ = cut_windows(clips, torch.tensor([frames - 4]), offset)
+    torch.testing.assert_close(found[0, :, 0, 0], 4 + offset[0])
+
+
 def test_window_ends_with_its_clip():
     _, _, inside = cut_windows(walk(), torch.tensor([1]), torch.arange(-3.0, 3)[None])
     assert inside[0].tolist() == [False, False, True, True, True, True]

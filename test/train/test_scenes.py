@@ -157,6 +157,13 @@ def test_a_person_without_trust_is_neither_wanted_nor_forbidden():
     assert maps['care'][4, 3] == 0
 
 
+@pytest.mark.parametrize('order', [[0, 1], [1, 0]])
+def test_who_is_hardly_visible_does_not_take_the_centre_of_who_is_seen(order):
+    boxes, trust = np.array([[10, 10, 40, 60], [12, 10, 42, 60]]), np.array([1, 0])
+    maps = example(scene(boxes[order], trust[order]))
+    assert (maps['care'][maps['heat'] == 1] == 1).all()
+
+
 def test_joints_of_both_sides_share_one_map():
     joints = [('l_ankle', np.array([12.0, 50.0])), ('r_ankle', np.array([60.0, 50.0]))]
     maps = example(scene([[10, 10, 40, 60]], [1], joints=joints))['parts']
