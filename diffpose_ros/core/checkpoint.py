@@ -125,7 +125,7 @@ def save_checkpoint(
         'config': dict(config),
         **extras,
     }
-    write_atomically(path.with_suffix('.safetensors'), data)
+    write_atomically(path, data)
     write_json(path.with_suffix('.json'), manifest)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
-from diffpose_ros.core.people import Box, check_finite
+from diffpose_ros.core.people import Box, check_finite, overlaps
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -132,26 +132,17 @@ def peaks(score: Tensor, corners: Tensor, lowest: float) -> tuple[Floats, Floats
     return scores[order].astype(np.float64), boxes[order].astype(np.float64)
 
 
-def overlaps(box: Floats, boxes: Floats) -> tuple[Floats, Floats]:
-    """Return intersection over union, and over the smaller of both, of one (4,) with (n, 4)."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    area, areas = np.prod(box[2:] - box[:2]), np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    smaller = np.maximum(np.minimum(area, areas), 1e-9)
-    return shared / np.maximum(area + areas - shared, 1e-9), shared / smaller
-
-
 def keep_distinct(boxes: Floats, scores: Floats, most_iou: float = 0.5) -> list[int]:
     """
     Return which boxes (n, 4), best first, are not duplicates of a better one.
 
     A box nearly inside a clearly better one is a part of that body, not another person.
     """
+    iou, inside = overlaps(boxes, boxes)
+    same = (iou > most_iou) | (inside > 0.85) & (scores[:, None] < 0.6 * scores)
     kept: list[int] = []
-    for i, box in enumerate(boxes):
-        iou, inside = overlaps(box, boxes[kept])
-        part = (inside > 0.85) & (scores[i] < 0.6 * scores[kept])
-        if not ((iou > most_iou) | part).any():
+    for i in range(len(boxes)):
+        if not same[i, kept].any():
             kept.append(i)
     return kept
 

@@ -1,5 +1,6 @@
 """What crosses every border: frames, boxes, poses, people. Arrays are checked once, here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 import math
@@ -143,6 +144,20 @@ class Box:
         half = np.array([self.width, self.height]) / 2
         center = np.array([self.x_center, self.y_center])
         return np.concatenate([center - half, center + half])
+
+
+def corners_of(boxes: Iterable[Box]) -> NDArray[np.float64]:
+    """Return the corners (n, 4) of boxes, in pixels."""
+    return np.array([box.corners for box in boxes]).reshape(-1, 4)
+
+
+def overlaps(a: Floats, b: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return intersection over union, and over the smaller, (n, m), of corners (n, 4), (m, 4)."""
+    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    area_a, area_b = ((c[:, 2:] - c[:, :2]).prod(axis=-1) for c in (a, b))
+    union, smaller = area_a[:, None] + area_b - shared, np.minimum(area_a[:, None], area_b)
+    return shared / np.maximum(union, 1e-9), shared / np.maximum(smaller, 1e-9)
 
 
 @dataclass(frozen=True)

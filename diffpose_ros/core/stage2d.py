@@ -33,7 +33,7 @@ class Stage2D:
 
     @property
     def frames_needed(self) -> int:
-        """The newest frame and those SPACING_S apart that a window can reach back to."""
+        """How many frames to keep: the newest, and earlier ones SPACING_S apart for a window."""
         return self._estimator.past + 2  # the nearest of them may be too near
 
     @property

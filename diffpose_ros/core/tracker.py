@@ -13,7 +13,7 @@ from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.likeness import assign, distinct, Skeleton2D
-from diffpose_ros.core.people import Box, Pose2D
+from diffpose_ros.core.people import Box, corners_of, overlaps, Pose2D
 from diffpose_ros.core.track import is_sure, SURE_SCORE, Track
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,7 @@ class Tracker:
     def associate(self, boxes: Sequence[Box], stamp_ns: int) -> None:
         """Give detections to the tracks they belong to; start tracks with the others."""
         self._frames_since_detection, self._searched_ns = 0, stamp_ns
-        overlap = overlaps([track.box for track in self.tracks], boxes)
+        overlap, _ = overlaps(corners_of(t.box for t in self.tracks), corners_of(boxes))
         worth = np.where(self._of_a_size(boxes), overlap, 0)
         pairs = assign(worth, MIN_IOU)
         for i, track in enumerate(self.tracks):
@@ -192,8 +192,8 @@ def meetings(tracks: Sequence[Track]) -> NDArray[np.bool_]:
     """Return which of the tracks (n) overlap another one."""
     if len(tracks) < 2:
         return np.zeros(len(tracks), bool)
-    boxes = [track.box for track in tracks]
-    shared = overlaps(boxes, boxes)
+    corners = corners_of(track.box for track in tracks)
+    shared, _ = overlaps(corners, corners)
     np.fill_diagonal(shared, 0)
     return np.asarray((shared > MEETING_IOU).any(axis=1))
 
@@ -201,14 +201,3 @@ def meetings(tracks: Sequence[Track]) -> NDArray[np.bool_]:
 def longer_side(box: Box) -> float:
     """Return the longer side of a box in pixels."""
     return max(box.width, box.height)
-
-
-def overlaps(a: Sequence[Box], b: Sequence[Box]) -> NDArray[np.float64]:
-    """Return intersection over union (n, m) of boxes a and b."""
-    corners_a = np.array([box.corners for box in a]).reshape(-1, 1, 4)
-    corners_b = np.array([box.corners for box in b]).reshape(1, -1, 4)
-    low = np.maximum(corners_a[..., :2], corners_b[..., :2])
-    high = np.minimum(corners_a[..., 2:], corners_b[..., 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=-1)
-    area_a, area_b = ((c[..., 2:] - c[..., :2]).prod(axis=-1) for c in (corners_a, corners_b))
-    return shared / np.maximum(area_a + area_b - shared, 1e-9)

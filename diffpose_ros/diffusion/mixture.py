@@ -58,7 +58,7 @@ def fit_mixture(
     """
     Fit a mixture by expectation maximisation, Gong et al. 2023, eq. 7.
 
-    x      (n, D)  samples
+    x      (n, D)  samples, on the CPU as the generator is
     ridge  added to the diagonal of every covariance, the unit of x squared
     """
     mixture = _start(x, M, generator, ridge)

@@ -26,7 +26,7 @@ from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.coverage import coverage
 from diffpose_ros.evaluate.figures import conclude
-from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
+from diffpose_ros.evaluate.mpjpe import HIP, hip_errors, LIMBS, summary
 from diffpose_ros.evaluate.pck import correct_joints, expected_calibration_error, torso_length
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.offline.video import VideoReader
@@ -204,7 +204,7 @@ def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any
         'detection_rate': len(found) / max(len(matches), 1),
         'id_switches': count_id_switches(found),
         'pck': pck_of(matches, LIMB_JOINTS),
-        'pck_17': pck_of(matches, list(range(17))),
+        'pck_17': pck_of(matches, list(range(len(H36M_17.joints)))),
     }
     return {**figures, **distances(found)} if found else figures
 
@@ -278,7 +278,7 @@ def distances(found: Sequence[Match]) -> dict[str, float]:
     total = np.stack([pose.covariance for pose in poses])
     shape = total - np.stack([pose.root_covariance for pose in poses])[:, None]
     error_px = np.linalg.norm(pixels - truth_px, axis=-1)
-    relative, true_relative = bodies - bodies[:, :1], truth - truth[:, :1]
+    relative, true_relative = (xyz - xyz[:, HIP, None] for xyz in (bodies, truth))
     return {
         'error_px': float(np.nanmean(error_px[:, LIMB_JOINTS])),
         'ece': expected_calibration_error(score.ravel(), correct.ravel()),

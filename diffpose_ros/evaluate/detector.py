@@ -15,9 +15,9 @@ import time
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
-from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
+from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.files import read_arrays
-from diffpose_ros.core.people import Box
+from diffpose_ros.core.people import Box, corners_of, overlaps
 from diffpose_ros.evaluate.arguments import count, json_file
 from diffpose_ros.evaluate.figures import conclude
 from diffpose_ros.evaluate.posetrack_ap import joint_ap
@@ -115,7 +115,7 @@ def rightness(boxes: Sequence[Box], bodies: Sequence[Floats]) -> NDArray[np.bool
     left = list(bodies)
     right = np.zeros(len(boxes), bool)
     for i, box in enumerate(boxes):
-        iou = overlaps(box.corners, np.array(left).reshape(-1, 4))[0]
+        (iou,), _ = overlaps(corners_of([box]), np.reshape(left, (-1, 4)))
         if iou.max(initial=0) > LEAST_IOU:
             right[i] = True
             del left[int(iou.argmax())]

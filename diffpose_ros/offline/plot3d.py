@@ -10,6 +10,7 @@ from diffpose_ros.offline.draw import (
     bone_side,
     distance_m,
     draw_overlay,
+    HIP,
     side,
     SIDE_COLORS,
     SIGMAS,
@@ -57,7 +58,7 @@ def write_summary(
 
 def clarity(people: Sequence[Person]) -> float:
     """Return how well people are seen: the sum of their mean scores, less where these are low."""
-    seen = [float(np.nanmean(p.pose2d.score)) for p in people if p.pose2d and p.pose3d]
+    seen = [float(np.mean(p.pose2d.score)) for p in people if p.pose2d and p.pose3d]
     return sum(score - CLEAR for score in seen)
 
 
@@ -141,7 +142,7 @@ def _plot_root(axes: Axes3D, pose: Pose3D) -> None:
     """Draw how far off the whole person may be, as a bar along the most uncertain direction."""
     variances, directions = np.linalg.eigh(np.nan_to_num(pose.root_covariance))
     reach = SIGMAS * np.sqrt(max(0.0, variances[-1])) * directions[:, -1]
-    bar = np.stack([pose.xyz[0] - reach, pose.xyz[0] + reach]) @ UPRIGHT.T
+    bar = np.stack([pose.xyz[HIP] - reach, pose.xyz[HIP] + reach]) @ UPRIGHT.T
     axes.plot(*bar.T, color='0.55', linewidth=1.4, linestyle=(0, (4, 2)), marker='|')
 
 

@@ -16,9 +16,9 @@ from itertools import takewhile, tee
 
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.likeness import assign
-from diffpose_ros.core.people import Frame, FrameResult, Person
+from diffpose_ros.core.people import corners_of, Frame, FrameResult, overlaps, Person
 from diffpose_ros.core.pipeline import no_stage, PosePipeline, Stage
-from diffpose_ros.core.tracker import MIN_IOU, overlaps
+from diffpose_ros.core.tracker import MIN_IOU
 from diffpose_ros.offline.stage_times import fetched, StageTimes
 
 SEGMENT_S = 30
@@ -140,7 +140,8 @@ class Seams:
         if not self._last or not warm_up or warm_up[-1].time_ns != self._last.time_ns:
             return {}
         before, now = self._shown(), warm_up[-1].result.people
-        pairs = assign(overlaps([p.box for p in before], [p.box for p in now]), MIN_IOU)
+        iou, _ = overlaps(corners_of(p.box for p in before), corners_of(p.box for p in now))
+        pairs = assign(iou, MIN_IOU)
         return {
             now[j].track_id: Name(before[i].track_id, before[i].age_s - now[j].age_s)
             for i, j in pairs.items()

@@ -74,7 +74,7 @@ class Child:
 
 
 def usage(pid: int) -> dict[str, float]:
-    """Return memory (MB), threads, open files and CPU time (s) of a process."""
+    """Return memory (MiB), threads, open files and CPU time (s) of a process."""
     proc = Path(f'/proc/{pid}')
     stat = (proc / 'stat').read_text().rpartition(')')[2].split()
     return {

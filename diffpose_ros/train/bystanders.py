@@ -19,11 +19,11 @@ import sys
 
 from diffpose_ros.core.checkpoint import load_checkpoint, restore
 from diffpose_ros.core.crop import Crop
-from diffpose_ros.core.detector import body_corners, overlaps, PersonDetector
+from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.device import pick_precision
 from diffpose_ros.core.files import whole
-from diffpose_ros.core.people import Box
+from diffpose_ros.core.people import Box, overlaps
 from diffpose_ros.evaluate.images2d import estimate_single
 from diffpose_ros.train.frames import Frames, Picture
 from diffpose_ros.video2d.estimator import VideoEstimator
@@ -98,7 +98,7 @@ class Search:
 
 def apart(box: Floats, others: list[Floats]) -> bool:
     """Say whether a body (4,) is neither one of the others nor a part of one."""
-    shared, inside = overlaps(box, np.stack(others))
+    shared, inside = overlaps(box[None], np.stack(others))
     return bool((shared < SAME).all() and (inside < PART).all())
 
 

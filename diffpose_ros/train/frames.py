@@ -67,11 +67,11 @@ class Frames:
         for path in (archive, labels):
             if not path.is_file():
                 raise FileNotFoundError(f'{path} is missing; give the folder that holds it')
-        table = np.load(labels)
-        names = [str(name) for name in table['filenames']]
+        table = read_arrays(labels, ('filenames', 'joint_names', 'joints_px', 'labelled'))
+        names = table['filenames'].tolist()
         self._chosen = side(names, folder, fold)
         self.names = [names[i] for i in self._chosen]
-        self._joint_names = [str(name) for name in table['joint_names']]
+        self._joint_names = table['joint_names'].tolist()
         self._joints, self._labelled = table['joints_px'], table['labelled']
         with tarfile.open(archive) as tar:
             self._files = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}

@@ -159,9 +159,9 @@ def read_duplicates(path: Path) -> list[tuple[int, int]]:
 
 def held_out(numbers: NDArray[np.int64], pairs: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
     """Say which file numbers (N,) may not be trained on: two folds and their duplicates."""
-    kept_back = np.isin(numbers % FOLDS, (TEST, VALIDATION))
-    twins = [n for pair in pairs for n in pair if any(m % FOLDS in (0, 1) for m in pair)]
-    return kept_back | np.isin(numbers, twins)
+    folds = TEST, VALIDATION
+    twins = [n for pair in pairs for n in pair if any(m % FOLDS in folds for m in pair)]
+    return np.isin(numbers % FOLDS, folds) | np.isin(numbers, twins)
 
 
 def read_split(data: Path, name: str, labels: Path | None = None) -> tuple[People, People]:

@@ -6,7 +6,6 @@ DIR holds motion capture, Human3.6M or MPI-INF-3DHP, see motions.
 
 import argparse
 from collections.abc import Sequence
-import copy
 from dataclasses import asdict, dataclass, replace
 import json
 import logging
@@ -30,6 +29,7 @@ from diffpose_ros.train.lift3d_loss import encoder_errors, lift3d_losses
 from diffpose_ros.train.loop import (
     average,
     average_gradients,
+    Ema,
     join_others,
     load_state,
     read_state,
@@ -92,7 +92,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config, self.out, self.device, self.rank = config, out, device, rank
         self.model = LiftModel(sizes).to(device)
-        self.ema = copy.deepcopy(self.model).eval()
+        self.ema = Ema(self.model, config.ema)
         self.random = torch.Generator().manual_seed(config.seed + 1000 * rank)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -150,7 +150,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        self._average()
+        self.ema.update(self.model)
         return {name: float(value.detach()) for name, value in vars(losses).items()}
 
     def learning_rate(self) -> float:
@@ -159,18 +159,13 @@ class Trainer:
         return self.config.lr * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * self.progress)) / 2)
 
     @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(list(self.ema.parameters()), list(self.model.parameters()), 1 - decay)
-
-    @torch.no_grad()
     def fit_mixture(self) -> None:
         """Fit the shape of the start to the encoder's errors on fresh windows."""
         batches = (self.sampler.draw(FIT_BATCH, 'causal') for _ in range(FIT_BATCHES))
-        errors = torch.cat([encoder_errors(self.ema, b.to(self.device)) for b in batches])
+        errors = torch.cat([encoder_errors(self.ema.model, b.to(self.device)) for b in batches])
         errors = errors.clamp(-6, 6).cpu().double()
         mixture = fit_mixture(errors, len(self.model.pi), self.random, 20, ridge=1e-3)
-        for model in (self.model, self.ema):
+        for model in (self.model, self.ema.model):
             model.pi.copy_(mixture.pi)
             model.mu.copy_(mixture.mu)
             model.L.copy_(mixture.L)
@@ -184,7 +179,7 @@ class Trainer:
             'minutes': round(self.elapsed_s / 60, 2),
             'lr': self.learning_rate(),
             **{f'loss_{name}': value for name, value in losses.items()},
-            **held_out_errors(self.ema, self.held_out.to(self.device)),
+            **held_out_errors(self.ema.model, self.held_out.to(self.device)),
         }
         log.info('%s', record)
         with (self.out / 'log.jsonl').open('a') as file:
@@ -194,7 +189,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write what a resumed run needs, whole or not at all."""
-        tensors = state_tensors(self.model, self.ema, self.optimizer)
+        tensors = state_tensors(self.model, self.ema.model, self.optimizer)
         told = {'step': self.step, 'elapsed_s': self.elapsed_s, 'fits': self.fits}
         random = {'random': self.random.get_state()}
         write_state(self.out / STATE, tensors | random, told)
@@ -202,13 +197,14 @@ class Trainer:
     def start_from(self, checkpoint: Checkpoint) -> None:
         """Take weights over; raise ValueError when they do not fit the networks."""
         restore(self.model, checkpoint)
-        restore(self.ema, checkpoint)
+        restore(self.ema.model, checkpoint)
 
     def resume(self) -> None:
         """Continue from the last save."""
         tensors, told = read_state(self.out / STATE)
-        load_state(tensors, self.model, self.ema, self.optimizer)
+        load_state(tensors, self.model, self.ema.model, self.optimizer)
         self.step, self.elapsed_s, self.fits = told['step'], told['elapsed_s'], told['fits']
+        self.ema.updates = self.step
         if self.rank == 0:
             self.random.set_state(tensors['random'])
         else:
@@ -217,7 +213,7 @@ class Trainer:
 
     def export(self, record: dict[str, float]) -> None:
         """Write the averaged weights as a checkpoint that the lifter loads."""
-        tensors: dict[str, Tensor] = dict(self.ema.state_dict())
+        tensors: dict[str, Tensor] = dict(self.ema.model.state_dict())
         training = {**asdict(self.config), **record, 'data': self.files}
         path = self.out / 'lift3d.safetensors'
         save_checkpoint(path, 'lift3d', asdict(self.model.config), tensors, {'training': training})

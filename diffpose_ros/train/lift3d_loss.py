@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import shift_forward
 from diffpose_ros.lift3d.context import Context, GROUP
-from diffpose_ros.lift3d.model import LiftModel, Start
+from diffpose_ros.lift3d.model import BODY, LiftModel, Start
 from diffpose_ros.lift3d.observation import FARTHEST, Observation, observe
 from diffpose_ros.train.windows import Windows
 import torch
@@ -94,8 +94,9 @@ def _window_error(context: Context, windows: Windows) -> Tensor:
 
 def _spread_error(context: Context, xyz: Tensor) -> Tensor:
     """Return the negative log likelihood of the encoder's error, its mean held fixed."""
-    offset = (xyz - context.state[..., 2:].detach())[:, 1:] / context.spread[:, 1:]
-    return (offset.square() / 2 + context.spread[:, 1:].log()).mean()
+    spread = context.spread[:, BODY]
+    offset = (xyz - context.state[..., 2:].detach())[:, BODY] / spread
+    return (offset.square() / 2 + spread.log()).mean()
 
 
 def _denoising_error(
@@ -120,4 +121,4 @@ def encoder_errors(model: LiftModel, windows: Windows) -> Tensor:
     observation = observe(windows.rays, windows.covariance, windows.score, windows.present, key)
     context = model.context(observation)
     error = windows.truth[:, key] - context.state[..., 2:]
-    return (error / context.spread)[:, 1:].flatten(1)
+    return (error / context.spread)[:, BODY].flatten(1)

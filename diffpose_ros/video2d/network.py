@@ -13,7 +13,6 @@ from diffpose_ros.video2d.backbone import (
     VitBackbone,
 )
 from diffpose_ros.video2d.decoder import PoseDecoder
-from diffpose_ros.video2d.heatmap import HEAT_STRIDE
 from diffpose_ros.video2d.strl import SpatioTemporalLearner
 import torch
 from torch import nn, Tensor
@@ -114,12 +113,6 @@ class PoseNetwork(nn.Module):
     def to_signal(self, heat: Tensor) -> Tensor:
         """Turn heatmaps from 0 to 1 into the values that are diffused."""
         return (2 * heat.clamp(0, 1) - 1) * self.config.signal_scale
-
-    def noise_like(self, F: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return unit noise (B, J, rows, columns) that fits F (B, dim, h, w)."""
-        rows, columns = (n * STRIDE // HEAT_STRIDE for n in F.shape[2:])
-        shape = (len(F), len(self.config.joints.joints), rows, columns)
-        return torch.randn(shape, generator=generator, device=F.device, dtype=F.dtype)
 
     def forward(self, x_t: Tensor, F: Tensor, t: Tensor) -> Tensor:
         """Return clean heatmaps (B, J, rows, columns), about 0 to 1; t (B,) steps."""

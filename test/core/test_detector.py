@@ -1,12 +1,7 @@
 from diffpose_ros.core.checkpoint import load_checkpoint
-from diffpose_ros.core.detector import (
-    body_corners,
-    keep_distinct,
-    overlaps,
-    peaks,
-    PersonDetector,
-)
+from diffpose_ros.core.detector import body_corners, keep_distinct, peaks, PersonDetector
 from diffpose_ros.core.detector_network import boxes_of_cells, DetectorNetwork
+from diffpose_ros.core.people import corners_of, overlaps
 from diffpose_ros.offline.video import VideoReader
 import numpy as np
 import pytest
@@ -84,7 +79,8 @@ def test_peaks_are_the_cells_that_no_neighbour_surpasses_best_first():
 
 
 def test_overlap_of_two_half_covered_squares():
-    iou, inside = overlaps(np.array([0.0, 0, 2, 2]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]]))
+    one, others = np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])
+    (iou,), (inside,) = overlaps(one, others)
     np.testing.assert_allclose(iou, [1 / 3, 0])
     np.testing.assert_allclose(inside, [1 / 2, 0])
 
@@ -136,7 +132,7 @@ def test_the_packaged_detector_finds_the_man_of_the_balancing_clip(packaged, sha
     for i, (_, image) in enumerate(frames):
         if i % 20 == 0:
             boxes = [box.corners for box in packaged.detect(image) if box.score > 0.4]
-            iou = overlaps(body_corners(labels[i]), np.array(boxes).reshape(-1, 4))[0]
+            (iou,), _ = overlaps(body_corners(labels[i])[None], np.reshape(boxes, (-1, 4)))
             found.append(iou.max(initial=0) > 0.5)
     assert sum(found) >= 4
 
@@ -146,7 +142,7 @@ def test_the_clip_picture_padded_to_a_square_gives_the_same_person(packaged, sha
     height, width = image.shape[:2]
     square = np.pad(image, ((0, 0), (0, height - width), (0, 0)), constant_values=128)
     one, other = packaged.detect(image)[0], packaged.detect(square)[0]
-    assert overlaps(one.corners, other.corners[None])[0][0] > 0.8
+    assert overlaps(corners_of([one]), corners_of([other]))[0] > 0.8
 
 
 def test_half_as_long_numbers_find_the_same_person(packaged, shared_data):
@@ -154,5 +150,5 @@ def test_half_as_long_numbers_find_the_same_person(packaged, shared_data):
     checkpoint = load_checkpoint('detector_compact', 'detector')
     shorter = PersonDetector.from_checkpoint(checkpoint, CPU, torch.bfloat16)
     one, other = packaged.detect(image)[0], shorter.detect(image)[0]
-    assert overlaps(one.corners, other.corners[None])[0][0] > 0.95
+    assert overlaps(corners_of([one]), corners_of([other]))[0] > 0.95
     assert other.score == pytest.approx(one.score, abs=0.02)

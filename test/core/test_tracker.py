@@ -2,8 +2,8 @@ from dataclasses import replace
 
 from diffpose_ros.core.config import DetectorConfig, PipelineConfig, TrackConfig
 from diffpose_ros.core.likeness import assign
-from diffpose_ros.core.people import Box, Pose2D, TrackState
-from diffpose_ros.core.tracker import MIN_IOU, overlaps, Tracker
+from diffpose_ros.core.people import Box, corners_of, overlaps, Pose2D, TrackState
+from diffpose_ros.core.tracker import MIN_IOU, Tracker
 import numpy as np
 import pytest
 
@@ -190,7 +190,8 @@ def test_a_slow_camera_does_not_keep_newcomers_waiting():
     ],
 )
 def test_overlap_is_intersection_over_union(other, expected):
-    assert overlaps([Box(0, 0, 10, 10)], [other])[0, 0] == pytest.approx(expected)
+    iou, _ = overlaps(corners_of([Box(0, 0, 10, 10)]), corners_of([other]))
+    assert iou[0, 0] == pytest.approx(expected)
 
 
 def test_assignment_takes_the_best_total_not_the_best_first():
@@ -198,7 +199,7 @@ def test_assignment_takes_the_best_total_not_the_best_first():
 
 
 def test_nobody_matches_nobody():
-    assert assign(overlaps([], [LEFT]), MIN_IOU) == {}
+    assert assign(overlaps(corners_of([]), corners_of([LEFT]))[0], MIN_IOU) == {}
 
 
 def test_when_fewer_people_are_allowed_those_tracked_longest_stay():

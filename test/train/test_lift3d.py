@@ -72,7 +72,7 @@ def test_a_run_starts_from_the_weights_of_a_checkpoint(trainer, data):
     trainer.export({})
     other = lift3d.Trainer(replace(trainer.config, seed=5), data, data, torch.device('cpu'))
     other.start_from(load_checkpoint(str(data / 'lift3d.safetensors'), 'lift3d'))
-    wanted, started = trainer.ema.state_dict(), other.model.state_dict()
+    wanted, started = trainer.ema.model.state_dict(), other.model.state_dict()
     assert all(torch.equal(started[name], wanted[name]) for name in wanted)
 
 

@@ -39,7 +39,7 @@ def test_folding_batch_norm_changes_nothing_but_the_time(small_network):
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     pictures = torch.rand(2, 3, 64, 48) * 255
     F, t = torch.randn(2, 16, 4, 3), torch.tensor([10, 800])
-    x_t = small_network.noise_like(F)
+    x_t = torch.randn(2, 15, 16, 12)
     close = {'atol': 1e-4, 'rtol': 1e-3}
     expected = small_network.features(pictures)
     torch.testing.assert_close(folded.features(pictures), expected, **close)
@@ -61,7 +61,7 @@ def test_the_vit_of_the_paper_can_be_chosen():
         features = network.features(torch.rand(1, 3, 48, 32) * 255)
         window, present = features[:, None].expand(-1, 5, -1, -1, -1), torch.ones(1, 5) > 0
         F = network.strl(window, present)
-        heat = network(network.noise_like(F), F, torch.tensor([999]))
+        heat = network(torch.randn(1, 15, 12, 8), F, torch.tensor([999]))
     assert features.shape == (1, 768, 3, 2)
     assert heat.shape == (1, 15, 12, 8)
 
@@ -102,6 +102,6 @@ def test_weights_for_small_crops_start_a_network_for_larger_ones(small_network, 
     assert larger.strl.space.weight.shape[2:] == (2 * rows // 16, 2 * columns // 16)
 
     F, t = torch.randn(1, 16, 2 * rows // 16, 2 * columns // 16), torch.tensor([500])
-    x_t = small_network.noise_like(F)
+    x_t = torch.randn(1, 15, 2 * rows // 4, 2 * columns // 4)
     # The small network resizes its grids whenever a picture is of another size.
     assert torch.allclose(larger(x_t, F, t), small_network(x_t, F, t), atol=1e-5)

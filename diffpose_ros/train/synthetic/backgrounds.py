@@ -5,6 +5,7 @@ from pathlib import Path
 import tarfile
 
 import cv2
+from diffpose_ros.core.files import read_arrays
 from diffpose_ros.train.labelled import file_number, FOLDS, TEST
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +41,10 @@ def empty_sides(archive: Path, count: int, only_above: bool = False) -> list[Pic
     only_above  leave out the sides, where unlabelled people may stand
     returns     pieces of at least MIN_SIDE_PX, none from test pictures
     """
-    labels = np.load(archive.with_suffix('.npz'))
+    columns = read_arrays(archive.with_suffix('.npz'), ('filenames', 'joints_px', 'labelled'))
     pieces: list[Picture] = []
     with tarfile.open(archive) as tar:
-        rows = zip(labels['filenames'], labels['joints_px'], labels['labelled'], strict=True)
-        for name, joints, labelled in rows:
+        for name, joints, labelled in zip(*columns.values(), strict=True):
             if len(pieces) >= count:
                 break
             if file_number(name) % FOLDS == TEST:

@@ -191,7 +191,7 @@ def sample_look(rng: np.random.Generator, photographs: list[Picture]) -> Look:
     tone = rng.uniform(0, len(SKINS) - 1)
     skin = SKINS[int(tone)] + (SKINS[int(tone) + 1] - SKINS[int(tone)]) * (tone % 1)
     hair = HAIRS[rng.integers(len(HAIRS))] * rng.uniform(0.7, 1.3)
-    top, bottom = (pattern(rng, photographs) for _ in range(2))
+    top = pattern(rng, photographs)
     bottom = top if rng.random() < 0.12 else plain(cloth_colour(rng) * 0.8)
     sleeve = float(rng.choice([0.0, 0.2, 0.3, 0.45, 0.97], p=[0.1, 0.2, 0.25, 0.1, 0.35]))
     end = float(rng.choice([0.15, 0.35, 0.5, 0.75, 0.98], p=[0.08, 0.2, 0.15, 0.07, 0.5]))

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 Floats = NDArray[np.floating]
 
-LEFT, UP, FORWARD = np.eye(3)
+LEFT, UP, _ = np.eye(3)
 FLAT_BELOW_M, FREE_ABOVE_M = 0.03, 0.16  # ankle above its lowest height: foot flat, foot free
 BEND_FROM, BEND_TO = 0.15, 0.5  # sine of the bend at which it begins and fully fixes the twist
 
