@@ -89,6 +89,8 @@ class Stopwatch:
             try:
                 return function(*args, **kwargs)
             finally:
+                if torch.cuda.is_initialized():
+                    torch.cuda.synchronize()  # a GPU answers before it has worked
                 spent = 1000 * (time.perf_counter() - began)
                 self._spent_ms[stage] = self._spent_ms.get(stage, 0.0) + spent
 

@@ -244,7 +244,7 @@ class Health:
             'hypotheses': info.hypotheses if info else 0,
             'budget_ms': f'{self.budget_ms:.0f}',
             'budget misses': self.missed_count,
-            **_memory_mb(),
+            **_memory_mb(about.device),
             **{SUBSCRIBERS + topic: count for topic, count in about.subscribers.items()},
         }
         for stage, recent in {**self._stages, 'total': self._totals}.items():
@@ -274,13 +274,13 @@ def _status(
     )
 
 
-def _memory_mb() -> dict[str, int]:
-    """Return what the process holds, what it held at most, and what torch holds of the GPU."""
+def _memory_mb(device: str) -> dict[str, int]:
+    """Return what the process holds, what it held at most, and what torch holds of its GPU."""
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     return {
         'memory_mb': pages * resource.getpagesize() // 2**20,
         'memory_peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        'gpu_memory_mb': torch.cuda.memory_allocated() // 2**20,
+        'gpu_memory_mb': torch.cuda.memory_reserved(device) // 2**20 if 'cuda' in device else 0,
     }
 
 

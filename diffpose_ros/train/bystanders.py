@@ -21,7 +21,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint, restore
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.detector_network import DetectorNetwork
-from diffpose_ros.core.device import pick_precision
+from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.files import whole
 from diffpose_ros.core.people import Box, overlaps
 from diffpose_ros.evaluate.images2d import estimate_single
@@ -124,7 +124,7 @@ def main() -> int:
     parser.add_argument('--data', type=Path, required=True, help='folder that holds images2d/')
     parser.add_argument('--out', type=Path, required=True, help='npz to write')
     args = parser.parse_args()
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = pick_device('auto')
     columns = search(Frames(args.data / 'images2d'), Search(device))
     with whole(args.out) as path:
         np.savez_compressed(path, **columns)

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 from diffpose_ros.core.checkpoint import load_checkpoint, restore, save_checkpoint
 from diffpose_ros.core.detector_network import DetectorNetwork, STRIDE
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.train.frames import Frames, photographs
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
@@ -148,7 +149,7 @@ class Trainer:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        self._device = pick_device('auto')
         self._model = learner().to(self._device, memory_format=torch.channels_last)
         if args.start_from:
             restore(self._model['network'], load_checkpoint(args.start_from, 'detector'))

@@ -264,7 +264,8 @@ def run(args: argparse.Namespace) -> int:
     """Train as the options say."""
     if args.resume and not (args.out / STATE).is_file():
         raise ValueError(f'{args.out} holds no run to resume; check --out, or leave --resume out')
-    rank, device = join_others(), pick_device(args.device)
+    device = pick_device(args.device)
+    rank = join_others(device)
     args.out.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(
         minutes=args.minutes,

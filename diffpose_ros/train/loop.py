@@ -42,7 +42,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.minutes <= 0 and self.steps <= 0:
-            raise ValueError('nothing says when the run ends; set minutes above 0, or steps')
+            raise ValueError('a run needs an end; set minutes or steps above 0')
         self.start()
 
     def start(self) -> None:
@@ -89,13 +89,20 @@ class Ema:
                 value.copy_(current[name])
 
 
-def join_others() -> int:
-    """Join the other processes of this training, if any, and return this one's rank."""
+def join_others(device: torch.device) -> int:
+    """
+    Join the other processes of this training, if any, and return this one's rank.
+
+    device  that all train on; cuda is for each the GPU of its rank
+    raises  ValueError when it is one GPU for all
+    """
     if 'WORLD_SIZE' not in os.environ:
         return 0
-    if torch.cuda.is_available():
+    if device.index is not None:
+        raise ValueError(f'device = {device}, but several processes train; set it to cuda or auto')
+    if device.type == 'cuda':
         torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', '0')))
-    distributed.init_process_group('nccl' if torch.cuda.is_available() else 'gloo')
+    distributed.init_process_group('nccl' if device.type == 'cuda' else 'gloo')
     return distributed.get_rank()
 
 
@@ -103,7 +110,7 @@ def average(value: float) -> float:
     """Return the mean of a number over all processes, so that they decide alike."""
     if not distributed.is_initialized():
         return value
-    shared = torch.tensor([value], device='cuda' if torch.cuda.is_available() else 'cpu')
+    shared = torch.tensor([value], device='cuda' if distributed.get_backend() == 'nccl' else 'cpu')
     distributed.all_reduce(shared)
     return float(shared) / distributed.get_world_size()
 

@@ -144,7 +144,8 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    rank, device = join_others(), pick_device(args.device)
+    device = pick_device(args.device)
+    rank = join_others(device)
     torch.manual_seed(args.seed)
     config = NetworkConfig(
         crop_size=tuple(args.crop),

@@ -101,7 +101,7 @@ import pathlib, sys, torch
 from diffpose_ros.train import lift3d
 from diffpose_ros.train.loop import join_others
 lift3d.HELD_OUT_WINDOWS, lift3d.FIT_BATCHES, lift3d.FIT_BATCH = 4, 1, 64
-data, rank = pathlib.Path(sys.argv[1]), join_others()
+data, rank = pathlib.Path(sys.argv[1]), join_others(torch.device('cpu'))
 sizes = lift3d.LiftModelConfig(4, 4, 1 / 30, 8, 16, 1, 1, 8, 1)
 config = lift3d.TrainConfig(minutes=1, batch=2)
 trainer = lift3d.Trainer(config, data, data, torch.device('cpu'), sizes, rank)

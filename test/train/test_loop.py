@@ -105,7 +105,7 @@ import torch
 from torch import nn
 from diffpose_ros.train.loop import average_gradients, Budget, join_others
 torch.set_num_threads(1)
-rank = join_others()
+rank = join_others(torch.device('cpu'))
 model = nn.Linear(2, 1, bias=False)
 nn.init.ones_(model.weight)
 model(torch.tensor([[1.0, 10.0 * rank]])).sum().backward()
