@@ -125,7 +125,8 @@ class FrameWork:
             return False
         if late_ns > 0:
             self._logger.warning(
-                f'time went back by {late_ns / 1e9:.1f} s: everybody is forgotten'
+                f'time went back by {late_ns / 1e9:.1f} s: everybody is forgotten',
+                throttle_duration_sec=REPEAT_S,
             )
         return True
 
