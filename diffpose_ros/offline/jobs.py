@@ -126,6 +126,8 @@ class Job:
     def finish(self) -> None:
         """Write the output and throw the parts away; a second time nothing is left to do."""
         if self.folder.is_dir():
+            if next(self.answers(), None) is None:
+                raise ValueError(f'no image for {self.recording.out.name} can be used; see above')
             self.recording.write(self.answers)
             done = self.folder.with_suffix('.done')
             shutil.rmtree(done, ignore_errors=True)  # an earlier run was killed here

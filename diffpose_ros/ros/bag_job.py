@@ -121,8 +121,6 @@ class BagRecording:
             speaker = Speaker(out, self.start_ns, self.timing)
             following, sequence = answers(), 0
             answer = next(following, None)
-            if answer is None:
-                raise ValueError(f'no image on {self.topic} of {self.bag} can be used; see above')
             for connection, time_ns, cdr in reader.messages():
                 out.write(connection.topic, time_ns, cdr)
                 if connection.topic == self.topic:
@@ -172,7 +170,8 @@ def camera_info_beside(reader: BagReader, topic: str) -> str | None:
     """Return the CameraInfo topic that belongs to an image topic by custom, if it is there."""
     camera = topic.removesuffix('/compressed').rpartition('/')[0]
     beside = f'{camera}/camera_info'
-    return beside if any(c.topic == beside for c in reader.connections) else None
+    found = [c for c in reader.connections if c.topic == beside and c.msgtype == CAMERA_INFO]
+    return beside if found else None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -31,7 +31,14 @@ from diffpose_ros.offline.summary import percentiles
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros.diagnostics import connections
 from diffpose_ros.ros.player import positive
-from diffpose_ros.ros.processes import Child, own_graph, usage
+from diffpose_ros.ros.processes import (
+    Child,
+    NODE_MODULE,
+    own_graph,
+    QUIET_S,
+    START_S,
+    usage,
+)
 from diffpose_ros.ros.topics import SKELETONS
 import numpy as np
 import rclpy
@@ -40,12 +47,9 @@ from rclpy.serialization import deserialize_message
 from std_msgs.msg import Header
 
 CLIP = 'demo/walk.mp4'
-NODE_MODULE = 'diffpose_ros.ros.node'
 MAX_LOSS = 0.05
 LOWEST_HZ, PRECISION = 1.0, 1.1  # of the search; it ends when two rates differ by less
 DEPTH = 1000  # answers that may wait for us
-START_S = 180.0  # until the node has loaded its networks
-QUIET_S = 5.0  # after the last image: longer than the node needs for one
 
 Figures = dict[str, Any]
 

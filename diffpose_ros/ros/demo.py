@@ -36,7 +36,7 @@ from diffpose_ros.offline.summary import summarise, table
 from diffpose_ros.offline.video import VideoReader, VideoWriter
 from diffpose_ros.ros.diagnostics import connections
 from diffpose_ros.ros.player import positive
-from diffpose_ros.ros.processes import Child, own_graph
+from diffpose_ros.ros.processes import Child, NODE_MODULE, own_graph, QUIET_S, START_S
 from diffpose_ros.ros.recorder import Recorder
 from diffpose_ros.ros.spin import noted_signals
 from diffpose_ros.ros.topics import DIAGNOSTICS, MARKERS, SKELETONS, TIMING
@@ -49,11 +49,8 @@ from tqdm import tqdm
 
 CLIP = 'demo/walk.mp4'
 CLIP_RATE = 0.5  # slow enough for two cores
-NODE_MODULE = 'diffpose_ros.ros.node'
 OUTPUTS = ('skeletons.mcap', 'overlay.mp4', 'summary.png', 'summary.json')
-START_S = 180.0  # until the node has loaded its networks
 DRAIN_S = 0.5  # after the last timing: what else belongs to that image
-QUIET_S = 5.0  # after the last image: longer than the node needs for one
 
 
 @dataclass(frozen=True)

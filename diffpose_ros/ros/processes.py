@@ -13,6 +13,9 @@ import sys
 
 from diffpose_ros.core.share import find_shared
 
+NODE_MODULE = 'diffpose_ros.ros.node'
+START_S = 180.0  # until the node has loaded its networks
+QUIET_S = 5.0  # after the last image: longer than the node needs for one
 DOMAINS = range(1, 102)  # beyond, DDS ports run into those that the system gives to others
 PR_SET_PDEATHSIG = 1
 STOP_S = 5.0
