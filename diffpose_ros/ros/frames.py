@@ -20,7 +20,7 @@ from diffpose_ros.ros.worker import Arrival
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 PATIENCE_S = 1.0  # so long camera_info may come after the first image
-SLIP_NS = 500_000_000  # an image so much older than the one before is late; beyond, time restarted
+SLIP_NS = 200_000_000  # an image so much older than the one before is late; beyond, time restarted
 
 
 class FrameWork:

@@ -36,7 +36,7 @@ Floats = NDArray[np.floating]
 
 VIEWS = (432, 288, 144)  # of the detector; people in the background are small
 PROPOSALS = 6  # of a picture, the best
-HOPEFUL, SURE = 0.26, 0.54  # mean scores of a proposal worth a closer look, and of a person
+HOPEFUL, SURE = 0.26, 0.6  # mean scores of a proposal worth a closer look, and of a person
 VISIBLE = 0.25  # score of a joint that is seen
 SAME, PART = 0.4, 0.65  # intersections over union, and over the smaller, of one body's boxes
 
