@@ -7,9 +7,8 @@ not given is taken from params_file, and what that file does not name from the n
 
 import os
 
-from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.config import leaves, PipelineConfig
 from diffpose_ros.core.share import find_shared
-from diffpose_ros.ros.parameters import leaves
 from diffpose_ros.ros.settings import NodeConfig
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -31,7 +30,8 @@ ARGUMENTS = {
     'log_level': ('info', 'debug, info, warn, error or fatal'),
     'rectify': (
         'false',
-        'let image_proc rectify the images, which have camera_info beside them',
+        'let image_proc rectify the images, which have camera_info beside them; compressed ones '
+        'with the argument image_transport, not params_file',
     ),
     'respawn': ('false', 'start the node again when its process ends'),
     'rviz': ('false', 'start RViz 2 with the view of this package'),

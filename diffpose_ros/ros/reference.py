@@ -3,8 +3,7 @@
 import sys
 from typing import Any
 
-from diffpose_ros.core.config import PipelineConfig
-from diffpose_ros.ros.parameters import leaves
+from diffpose_ros.core.config import leaves, PipelineConfig
 from diffpose_ros.ros.settings import NodeConfig
 
 HEAD = """# Parameters
