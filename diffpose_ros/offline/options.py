@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.config import build, leaves, PipelineConfig
-from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.files import check_name
 from diffpose_ros.offline.jobs import Settings
 
@@ -42,7 +41,6 @@ def settings(args: argparse.Namespace) -> Settings:
     config = build(PipelineConfig, values)
     if config.detector.source == 'topic':
         raise ValueError('detector.source = topic is for the node; set another one')
-    pick_device(config.device)
     return Settings(config)
 
 

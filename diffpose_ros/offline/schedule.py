@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.offline.jobs import Job, MakePipeline, Outcome, Settings, Task, Worker
 from tqdm import tqdm
 
@@ -100,6 +101,7 @@ def run(jobs: Iterable[Job], pool: Pool, bar: tqdm) -> Iterator[Outcome]:
 
 def run_one(job: Job, make_pipeline: MakePipeline) -> None:
     """Do one job in this process with a progress bar; raise ValueError when it fails."""
+    pick_device(job.settings.config.device)
     with tqdm(total=job.recording.images, unit='image') as bar:
         for outcome in run([job], Here(make_pipeline, job.settings, bar), bar):
             if outcome.error:
