@@ -61,7 +61,7 @@ def time_slots(
 
     stamps_ns  rising times of the frames at hand
     key        position of the key frame
-    period_s   distance of the grid; a frame fills the slot it is nearest to, of two the nearer
+    period_s   distance of the grid; a frame fills the slot it is nearest to; of two, the nearer
     returns    past + 1 + future positions, the key at position past
     """
     slots: list[int | None] = [None] * (past + 1 + future)

@@ -7,12 +7,13 @@ def pick_device(name: str) -> torch.device:
     """Return the device of that name; auto takes a GPU if there is one that works."""
     if name == 'auto':
         return torch.device('cuda' if gpu_works() else 'cpu')
+    unknown = ValueError(f'device = {name!r}; set it to auto, cpu, cuda or cuda:N')
     try:
         device = torch.device(name)
-        if device.type not in ('cpu', 'cuda'):
-            raise ValueError(f'of type {device.type}')
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(f'device = {name!r}; set it to auto, cpu, cuda or cuda:N') from error
+    except RuntimeError as error:
+        raise unknown from error
+    if device.type not in ('cpu', 'cuda'):
+        raise unknown
     if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
         seen = torch.cuda.device_count() or 'no'
         raise ValueError(f'device = {name!r}, but torch sees {seen} GPU; set it to auto or cpu')

@@ -68,6 +68,7 @@ H36M_17 = Skeleton(
         *ARMS,
     ),
 )
+(HIP,) = H36M_17.index('hip')
 
 # Order of the PoseTrack evaluation (poseval); Leeds Sports Pose is the same without the nose.
 POSETRACK_15 = Skeleton(

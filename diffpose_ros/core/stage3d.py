@@ -9,7 +9,7 @@ from diffpose_ros.core.clip import time_slots
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import check_finite, JointState, Pose3D, ScaleSource
 from diffpose_ros.core.sighting import centre, Sighting, turn
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.skeleton import H36M_17, HIP
 from diffpose_ros.core.track import Track
 from diffpose_ros.lift3d.calibration import with_size
 from diffpose_ros.lift3d.depth import refine, surface_depths, window_radius
@@ -18,7 +18,6 @@ from diffpose_ros.lift3d.placement import AVERAGE, BodySize, place, Placement
 import numpy as np
 from numpy.typing import NDArray
 
-(HIP,) = H36M_17.index('hip')
 Floats = NDArray[np.float64]
 HEIGHT_DEVIATION = 0.03  # of a body's size where the person's height is known
 LEAST_DEVIATION = 0.02  # and where depth images told it: their errors are much alike

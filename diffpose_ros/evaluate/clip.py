@@ -20,13 +20,13 @@ from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box, Frame, FrameResult, Person, Pose2D
 from diffpose_ros.core.pipeline import LIFTER, PosePipeline
-from diffpose_ros.core.skeleton import H36M_17, joint_map, POSETRACK_15
+from diffpose_ros.core.skeleton import H36M_17, HIP, joint_map, POSETRACK_15
 from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.coverage import coverage
 from diffpose_ros.evaluate.figures import conclude
-from diffpose_ros.evaluate.mpjpe import HIP, hip_errors, LIMBS, summary
+from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
 from diffpose_ros.evaluate.pck import correct_joints, expected_calibration_error, torso_length
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 from diffpose_ros.offline.video import VideoReader

@@ -5,13 +5,12 @@ MPJPE compares after both roots are moved to the origin, P-MPJPE after the best 
 (rotation, scale, translation) per frame; PCK and AUC are those of MPI-INF-3DHP.
 """
 
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.skeleton import H36M_17, HIP
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-(HIP,) = H36M_17.index('hip')
 # Markers and detectors agree on these; spine, nose and head_top are conventions.
 LIMBS = tuple(
     f'{side}{joint}'

@@ -11,7 +11,7 @@ B windows, T slots, G = T / 3 groups of slots, J joints, C channels per joint, W
 
 from dataclasses import dataclass
 
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.skeleton import H36M_17, HIP
 from diffpose_ros.lift3d.graph import GraphNetwork
 from diffpose_ros.lift3d.observation import FEATURES, Observation
 import torch
@@ -20,7 +20,6 @@ import torch.nn.functional as F
 
 GROUP = 3  # slots per token
 STATE = 5  # u, v, x, y, z
-(HIP,) = H36M_17.index('hip')
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.skeleton import H36M_17, HIP
 from diffpose_ros.diffusion.mixture import GaussianMixture
 from diffpose_ros.diffusion.schedule import DiffusionSchedule, sample
 from diffpose_ros.lift3d.context import Context, ContextEncoder, STATE
@@ -23,7 +23,6 @@ from diffpose_ros.lift3d.observation import Observation
 import torch
 from torch import nn, Tensor
 
-(HIP,) = H36M_17.index('hip')
 BODY = [i for i in range(len(H36M_17.joints)) if i != HIP]  # joints that move against the hip
 UNSEEN = 0.3  # deviation of u, v of a joint that was not seen, in sizes
 

@@ -12,7 +12,7 @@ B windows, T slots, N hypotheses, J joints
 from collections.abc import Callable
 
 from diffpose_ros.core.checkpoint import Checkpoint
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.skeleton import H36M_17, HIP
 from diffpose_ros.lift3d.calibration import Floats, HEIGHT_M, shape_covariance
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.graph import GraphNetwork
@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 JOINTS = len(H36M_17.joints)
-(HIP,) = H36M_17.index('hip')
 UNITS_PER_RAY = 2.29  # u = 2 px / width with the 1145 px focal length and 1000 px of Human3.6M
 VIDEO_BATCH = 4  # windows at once: each takes 0.3 GB of memory
 UNSEEN = 0.1  # deviation of u, v of a joint that was not seen: about a limb's length

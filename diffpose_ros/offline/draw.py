@@ -5,7 +5,7 @@ import math
 
 import cv2
 from diffpose_ros.core.people import Box, Person, Pose2D, ScaleSource
-from diffpose_ros.core.skeleton import H36M_17, Skeleton
+from diffpose_ros.core.skeleton import HIP, Skeleton
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -19,7 +19,6 @@ SIDE_COLORS: dict[str, Color] = {'r_': (255, 122, 61), 'l_': (46, 170, 255), '':
 BOX_COLOR: Color = (235, 235, 235)
 INK: Color = (18, 20, 26)
 SIGMAS = 2.0
-(HIP,) = H36M_17.index('hip')
 MIN_DIAMETER_M = 1e-3  # of a sphere: RViz refuses a scale of zero
 SUBPIXEL_BITS = 4  # OpenCV draws on a grid of 1/16 pixel
 

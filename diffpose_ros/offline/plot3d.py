@@ -5,12 +5,11 @@ from pathlib import Path
 
 from diffpose_ros.core.files import whole
 from diffpose_ros.core.people import JointState, Person, Pose3D
-from diffpose_ros.core.skeleton import Skeleton
+from diffpose_ros.core.skeleton import HIP, Skeleton
 from diffpose_ros.offline.draw import (
     bone_side,
     distance_m,
     draw_overlay,
-    HIP,
     side,
     SIDE_COLORS,
     SIGMAS,

@@ -121,7 +121,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, width: int, height: int, fps: float = 30.0) -> None:
         self.path = path
-        self._fps = Fraction(fps).limit_denominator(1001)
+        self._fps = Fraction(fps).limit_denominator(TICK.denominator)
         self._width, self._height = width - width % 2, height - height % 2
 
     def __enter__(self) -> 'VideoWriter':

@@ -66,19 +66,22 @@ def compressed_to_rgb(msg: CompressedImage) -> Rgb:
             'publish JPEG or PNG'
         )
     if mosaic:
-        height, width = pixels.shape
-        return image_to_rgb(
-            Image(
-                height=height,
-                width=width,
-                encoding=encoding,
-                step=pixels.strides[0],
-                is_bigendian=sys.byteorder == 'big',
-                data=pixels.tobytes(),
-            )
-        )
+        return image_to_rgb(_image(pixels, encoding))
     # compressed_image_transport names the channel order that it handed to the encoder as BGR
     return pixels if 'compressed rgb' in msg.format else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _image(pixels: NDArray, encoding: str) -> Image:
+    """Return pixels (H, W) as the message of that encoding."""
+    height, width = pixels.shape
+    return Image(
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=pixels.strides[0],
+        is_bigendian=sys.byteorder == 'big',
+        data=pixels.tobytes(),
+    )
 
 
 def _decode(data: bytes, how: int) -> NDArray | None:

@@ -71,20 +71,27 @@ def mean_of(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def export_run(runs: Sequence[Path], validation: People, out: Path) -> dict[str, Any]:
+def read_runs(runs: Sequence[Path]) -> tuple[PoseNetwork, list[dict[str, Any]]]:
     """
-    Calibrate the newest average of runs, write it as a checkpoint and return its measures.
+    Return the network of the runs' newest averages, and how long each was trained.
 
     raises  ValueError when the runs trained different networks
     """
     described = [json.loads((run / 'config.json').read_text()) for run in runs]
     if any(other != described[0] for other in described):
-        raise ValueError(f'{runs} trained different networks; export them one by one')
-    config = NetworkConfig.from_dict(described[0])
+        names = ', '.join(str(run) for run in runs)
+        raise ValueError(f'{names} trained different networks; export them one by one')
     states = [RunFolder(run).read() for run in runs]
-    network = PoseNetwork(config)
-    learner = Learner(network)
+    learner = Learner(PoseNetwork(NetworkConfig.from_dict(described[0])))
     learner.load_state_dict(mean_of([part(tensors, 'ema.') for tensors, _ in states]))
+    lengths = [{'step': told['step'], 'minutes': told['elapsed_s'] / 60} for _, told in states]
+    return learner.network, lengths
+
+
+def export_run(runs: Sequence[Path], validation: People, out: Path) -> dict[str, Any]:
+    """Calibrate the mean of runs, write it as a checkpoint and return its measures."""
+    network, lengths = read_runs(runs)
+    config = network.config
     plain = Calibration.plain(len(config.joints.joints))
     estimator = VideoEstimator(network, plain, torch.device('cpu'))
     found = predict(
@@ -98,9 +105,7 @@ def export_run(runs: Sequence[Path], validation: People, out: Path) -> dict[str,
     measures = measure(validation, replace(found, score=scores))
     extras = {
         'calibration': calibration.to_dict(config.joints),
-        'training': [
-            {'step': told['step'], 'minutes': told['elapsed_s'] / 60} for _, told in states
-        ],
+        'training': lengths,
         'validation': measures,
     }
     save_checkpoint(out, 'pose2d', asdict(config), network.state_dict(), extras)

@@ -11,7 +11,7 @@ MPI-INF-3DHP  data_train_3dhp.npz of P-STMO; subjects 1 to 7, and 8 held out
 from collections.abc import Iterable
 from pathlib import Path
 
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.skeleton import HIP
 from diffpose_ros.train.formats import motion3d
 from diffpose_ros.train.formats.arrays import Floats
 from diffpose_ros.train.mocap import Clips, join_clips, lay_clips, load_clips
@@ -21,7 +21,6 @@ import torch
 MOCAP = '*_train.npz'
 FEW_MOTIONS = {'deepmimic_train.npz': 6.0}  # file: weight of a frame; it does not validate
 H36M_FILE, MPI_FILE = 'data_3d_h36m.npz', 'data_train_3dhp.npz'
-(HIP,) = H36M_17.index('hip')
 
 
 def motion_files(data: Path) -> list[str]:

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.skeleton import HIP
 from diffpose_ros.train.cameras import into_virtual_camera, look_at, middle, project, random_views
 from diffpose_ros.train.mocap import Clips, MotionSampler
 from diffpose_ros.train.noise2d import corrupt, Estimate2D
 import torch
 from torch import Tensor
 import torch.nn.functional as F
-
-(HIP,) = H36M_17.index('hip')
 
 
 @dataclass(frozen=True)
