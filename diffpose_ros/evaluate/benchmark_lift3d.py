@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate import compare
 from diffpose_ros.evaluate.arguments import count
@@ -30,10 +31,10 @@ def lifter_work(lifter: Lifter, B: int, N: int, K: int) -> Callable[[], Any]:
     return lambda: lifter.lift(window, K, N)
 
 
-def released_work(poses: int, K: int) -> Callable[[], Any]:
+def released_work(poses: int, K: int, device: torch.device) -> Callable[[], Any]:
     """Return the published sampler with random weights, K steps over the whole chain."""
-    network = FoldedNetwork(released_denoiser())
-    state = torch.randn(poses, len(H36M_17.joints), STATE)
+    network = FoldedNetwork(released_denoiser().to(device))
+    state = torch.randn(poses, len(H36M_17.joints), STATE, device=device)
     return lambda: refine(network, state, len(SCHEDULE) - 1, K)
 
 
@@ -44,16 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--people', type=count, nargs='+', default=[1, 8])
     parser.add_argument('--hypotheses', type=count, nargs='+', default=[1, 5])
     parser.add_argument('--steps', type=count, nargs='+', default=[2, 5])
-    parser.add_argument('--threads', type=count, default=2)
+    parser.add_argument('--device', default='cpu', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument('--threads', type=count, default=2, help='of the processor')
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure all combinations."""
     torch.set_num_threads(args.threads)
-    lifter = Lifter.from_checkpoint(
-        load_checkpoint(args.checkpoint, 'lift3d'), torch.device('cpu')
-    )
-    peak = peak_gflops()
+    device = pick_device(args.device)
+    lifter = Lifter.from_checkpoint(load_checkpoint(args.checkpoint, 'lift3d'), device)
+    peak = peak_gflops(device)
     rows = [
         {'model': model, 'people': B, 'hypotheses': N, 'steps': K, **cost(work, peak)}
         for B in args.people
@@ -61,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
         for K in args.steps
         for model, work in (
             (args.checkpoint, lifter_work(lifter, B, N, K)),
-            ('released denoiser', released_work(B * N, K)),
-            ('released denoiser, equal poses once', released_work(B, K)),
+            ('released denoiser', released_work(B * N, K, device)),
+            ('released denoiser, equal poses once', released_work(B, K, device)),
         )
     ]
-    compare.conclude({'peak_gflops': peak, 'threads': args.threads, 'rows': rows}, args)
+    told = {'device': str(device), 'threads': args.threads, 'peak_gflops': peak}
+    compare.conclude({**told, 'rows': rows}, args)
     return 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import PRECISIONS
-from diffpose_ros.core.device import pick_precision
+from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.evaluate import compare
 from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.cost import cost, peak_gflops, ratio
@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--people', type=count, nargs='+', default=[1, 8])
     parser.add_argument('--steps', type=count, nargs='+', default=[1, 4])
     parser.add_argument('--ensembles', type=count, nargs='+', default=[1, 2, 4])
-    parser.add_argument('--threads', type=count, default=2)
+    parser.add_argument('--device', default='cpu', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument('--threads', type=count, default=2, help='of the processor')
     parser.add_argument(
         '--precision', choices=PRECISIONS, default='float32', help='the peak is that of float32'
     )
@@ -60,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
     """Measure all combinations."""
     torch.set_num_threads(args.threads)
     checkpoint = load_checkpoint(args.checkpoint, 'pose2d')
-    device = torch.device('cpu')
+    device = pick_device(args.device)
     precision = pick_precision(args.precision, device)
     estimator = VideoEstimator.from_checkpoint(checkpoint, device, precision)
-    peak, rows = peak_gflops(), []
+    peak, rows = peak_gflops(device), []
     for B in args.people:
         backbone = backbone_work(estimator, B)
         rows.append({'people': B, 'part': 'backbone alone', **cost(backbone, peak)})
@@ -73,5 +74,6 @@ def run(args: argparse.Namespace) -> int:
                 effort = {'people': B, 'steps': S, 'ensembles': M}
                 backbones = ratio(work, backbone)
                 rows.append({**effort, **cost(work, peak), 'backbones': backbones})
-    compare.conclude({'peak_gflops': peak, 'threads': args.threads, 'rows': rows}, args)
+    told = {'device': str(device), 'threads': args.threads, 'peak_gflops': peak}
+    compare.conclude({**told, 'rows': rows}, args)
     return 0

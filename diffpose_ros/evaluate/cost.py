@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 WARM_UP, RUNS = 3, 20
-PEAK_SIZE = 1024
+PEAK_SIZES = {'cpu': 1024, 'cuda': 8192}  # rows and columns of the product
 
 
 def median_ms(work: Callable[[], Any]) -> float:
@@ -35,6 +35,8 @@ def once_ms(work: Callable[[], Any]) -> float:
     """Return the time of one call in ms."""
     began = time.perf_counter()
     work()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()  # a GPU answers before it has worked
     return 1000 * (time.perf_counter() - began)
 
 
@@ -45,10 +47,11 @@ def flops(work: Callable[[], Any]) -> int:
     return counter.get_total_flops()
 
 
-def peak_gflops() -> float:
-    """Return what a large matrix product reaches."""
-    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
-    return 2 * PEAK_SIZE**3 / median_ms(lambda: a @ a) / 1e6
+def peak_gflops(device: torch.device) -> float:
+    """Return what a large matrix product of float32 reaches."""
+    n = PEAK_SIZES[device.type]
+    a = torch.randn(n, n, device=device)
+    return 2 * n**3 / median_ms(lambda: a @ a) / 1e6
 
 
 def cost(work: Callable[[], Any], peak: float) -> dict[str, float]:

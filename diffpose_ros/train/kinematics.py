@@ -14,14 +14,14 @@ import torch.nn.functional as F
 
 HIP, SPINE, THORAX = H36M_17.index('hip', 'spine', 'thorax')
 SHOULDERS = H36M_17.index('l_shoulder', 'r_shoulder')
-PARENT = torch.zeros(len(H36M_17.joints), dtype=torch.long)
+PARENT = [0] * len(H36M_17.joints)
 for _parent, _child in H36M_17.edges:
     PARENT[_child] = _parent
 UPPER = [
     name for name in H36M_17.joints if 'hip' not in name and name[2:] not in ('knee', 'ankle')
 ]
-UPPER_INDEX = torch.tensor(H36M_17.index(*UPPER))
-HEAD = torch.tensor(H36M_17.index('nose', 'head_top'))
+UPPER_INDEX = H36M_17.index(*UPPER)
+HEAD = H36M_17.index('nose', 'head_top')
 
 
 def _chains() -> Tensor:
@@ -31,7 +31,7 @@ def _chains() -> Tensor:
         at = joint
         while at != HIP:
             chain[joint, at] = 1
-            at = int(PARENT[at])
+            at = PARENT[at]
     chain[:, HIP] = 0
     return chain
 
@@ -52,7 +52,7 @@ class Body:
 
     def joints(self) -> Tensor:
         """Put the bones together, the hip at the origin."""
-        return CHAINS @ self.bones
+        return CHAINS.to(self.bones) @ self.bones
 
     def scaled(self, factor: Tensor) -> 'Body':
         """Lengthen every bone by its factor (B, J)."""

@@ -23,9 +23,7 @@ from diffpose_ros.core.device import pick_device
 from diffpose_ros.diffusion.mixture import fit_mixture
 from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
-from diffpose_ros.lift3d.observation import observe
-from diffpose_ros.lift3d.start import start_noise
-from diffpose_ros.train.lift3d_loss import encoder_errors, lift3d_losses
+from diffpose_ros.train.lift3d_loss import encoder_errors, held_out_errors, lift3d_losses
 from diffpose_ros.train.loop import (
     average,
     average_gradients,
@@ -40,7 +38,7 @@ from diffpose_ros.train.loop import (
 from diffpose_ros.train.mocap import Clips
 from diffpose_ros.train.motions import motion_clips, motion_files
 from diffpose_ros.train.timing import KIND_SHARES, KINDS
-from diffpose_ros.train.windows import Windows, WindowSampler
+from diffpose_ros.train.windows import WindowSampler
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -93,17 +91,25 @@ class Trainer:
         self.config, self.out, self.device, self.rank = config, out, device, rank
         self.model = LiftModel(sizes).to(device)
         self.ema = Ema(self.model, config.ema)
-        self.random = torch.Generator().manual_seed(config.seed + 1000 * rank)
+        self.random = torch.Generator()
+        self.drawing = torch.Generator(device)  # windows are made where they are learnt from
+        self.draw_anew(0)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
         self.step, self.elapsed_s, self.checks, self.fits = 0, 0.0, 0, 0
         self.files = motion_files(data)
-        self.sampler = self._sampler(motion_clips(data, 'train'), self.random)
+        self.sampler = self._sampler(motion_clips(data, 'train'), self.drawing)
         held_out = motion_clips(data, 'held_out')
         self.held_out = self._sampler(held_out, torch.Generator().manual_seed(1)).draw(
             HELD_OUT_WINDOWS, 'causal'
         )
+
+    def draw_anew(self, step: int) -> None:
+        """Seed all draws by what this process is and how far it is."""
+        seed = self.config.seed + 1000 * self.rank + step
+        self.random.manual_seed(seed)
+        self.drawing.manual_seed(seed)
 
     def _sampler(self, clips: Clips, random: torch.Generator) -> WindowSampler:
         return WindowSampler(clips, self.model.config.past, self.model.config.future, random)
@@ -141,7 +147,7 @@ class Trainer:
             group['lr'] = self.learning_rate()
         kind = int(torch.multinomial(KIND_SHARES, 1, generator=self.random))
         size = self.config.batch * (4 if KINDS[kind] == 'single' else 1)
-        windows = self.sampler.draw(size, KINDS[kind]).to(self.device)
+        windows = self.sampler.draw(size, KINDS[kind])
         denoised = self.config.batch if self.config.denoise else 0
         losses = lift3d_losses(self.model, windows, denoised, self.random)
         self.optimizer.zero_grad()
@@ -162,7 +168,7 @@ class Trainer:
     def fit_mixture(self) -> None:
         """Fit the shape of the start to the encoder's errors on fresh windows."""
         batches = (self.sampler.draw(FIT_BATCH, 'causal') for _ in range(FIT_BATCHES))
-        errors = torch.cat([encoder_errors(self.ema.model, b.to(self.device)) for b in batches])
+        errors = torch.cat([encoder_errors(self.ema.model, batch) for batch in batches])
         errors = errors.clamp(-6, 6).cpu().double()
         mixture = fit_mixture(errors, len(self.model.pi), self.random, 20, ridge=1e-3)
         for model in (self.model, self.ema.model):
@@ -191,7 +197,7 @@ class Trainer:
         """Write what a resumed run needs, whole or not at all."""
         tensors = state_tensors(self.model, self.ema.model, self.optimizer)
         told = {'step': self.step, 'elapsed_s': self.elapsed_s, 'fits': self.fits}
-        random = {'random': self.random.get_state()}
+        random = {'random': self.random.get_state(), 'drawing': self.drawing.get_state()}
         write_state(self.out / STATE, tensors | random, told)
 
     def start_from(self, checkpoint: Checkpoint) -> None:
@@ -207,8 +213,9 @@ class Trainer:
         self.ema.updates = self.step
         if self.rank == 0:
             self.random.set_state(tensors['random'])
+            self.drawing.set_state(tensors['drawing'])
         else:
-            self.random.manual_seed(self.config.seed + 1000 * self.rank + self.step)
+            self.draw_anew(self.step)
         self.checks = int(self.progress * CHECKS)  # minutes may be others than before
 
     def export(self, record: dict[str, float]) -> None:
@@ -219,23 +226,6 @@ class Trainer:
         save_checkpoint(path, 'lift3d', asdict(self.model.config), tensors, {'training': training})
 
 
-@torch.no_grad()
-def held_out_errors(model: LiftModel, windows: Windows) -> dict[str, float]:
-    """Return MPJPE in mm of the encoder alone and of the whole model."""
-    model.eval()  # forgets what was folded of earlier weights
-    key = model.config.past
-    truth = windows.truth[:, key]
-    observation = observe(windows.rays, windows.covariance, windows.score, windows.present, key)
-    errors = {}
-    for steps, N in ((1, 1), (2, 5)):
-        component, z = start_noise(model.mixture, N, seed=0)
-        poses, context = model.hypotheses(observation, component, z, steps)
-        errors['encoder_mm'] = (context.state[..., 2:] - truth).norm(dim=-1).mean()
-        mean = poses[..., 2:].mean(dim=1)
-        errors[f'full_K{steps}_N{N}_mm'] = (mean - truth).norm(dim=-1).mean()
-    return {name: round(1000 * float(value), 2) for name, value in errors.items()}
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `diffpose train lift3d`."""
     default = TrainConfig()
@@ -243,6 +233,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder for log and weights')
     parser.add_argument('--minutes', type=float, default=default.minutes, help='length')
     parser.add_argument('--batch', type=count, default=default.batch, help='windows')
+    parser.add_argument('--learning-rate', type=float, default=default.lr, help='highest')
     parser.add_argument('--start-from', help='checkpoint whose weights to start from')
     parser.add_argument('--seed', type=int, default=default.seed, help='of all draws')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
@@ -270,6 +261,7 @@ def run(args: argparse.Namespace) -> int:
     config = TrainConfig(
         minutes=args.minutes,
         batch=args.batch,
+        lr=args.learning_rate,
         seed=args.seed,
         denoise=not args.without_denoiser,
     )

@@ -11,6 +11,7 @@ from diffpose_ros.diffusion.mixture import shift_forward
 from diffpose_ros.lift3d.context import Context, GROUP
 from diffpose_ros.lift3d.model import BODY, LiftModel, Start
 from diffpose_ros.lift3d.observation import FARTHEST, Observation, observe
+from diffpose_ros.lift3d.start import start_noise
 from diffpose_ros.train.windows import Windows
 import torch
 from torch import Tensor
@@ -122,3 +123,20 @@ def encoder_errors(model: LiftModel, windows: Windows) -> Tensor:
     context = model.context(observation)
     error = windows.truth[:, key] - context.state[..., 2:]
     return (error / context.spread)[:, BODY].flatten(1)
+
+
+@torch.no_grad()
+def held_out_errors(model: LiftModel, windows: Windows) -> dict[str, float]:
+    """Return MPJPE in mm of the encoder alone and of the whole model."""
+    model.eval()  # forgets what was folded of earlier weights
+    key = model.config.past
+    truth = windows.truth[:, key]
+    observation = observe(windows.rays, windows.covariance, windows.score, windows.present, key)
+    errors = {}
+    for steps, N in ((1, 1), (2, 5)):
+        component, z = start_noise(model.mixture, N, seed=0)
+        poses, context = model.hypotheses(observation, component, z, steps)
+        errors['encoder_mm'] = (context.state[..., 2:] - truth).norm(dim=-1).mean()
+        mean = poses[..., 2:].mean(dim=1)
+        errors[f'full_K{steps}_N{N}_mm'] = (mean - truth).norm(dim=-1).mean()
+    return {name: round(1000 * float(value), 2) for name, value in errors.items()}

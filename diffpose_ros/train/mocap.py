@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 COLUMNS = ('joint_names', 'clip_lengths', 'clip_names', 'joints_root_relative_m', 'root_m', 'fps')
-MIRROR = torch.tensor(H36M_17.mirror)
+MIRROR = list(H36M_17.mirror)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Clips:
     last: Tensor
     weight: Tensor
     fps: int
+
+    def to(self, device: torch.device) -> 'Clips':
+        """Return the same on another device."""
+        tensors = {k: v.to(device) for k, v in vars(self).items() if k != 'fps'}
+        return Clips(**tensors, fps=self.fps)
 
 
 def load_clips(path: Path, part: str = 'all', weight: float = 1.0) -> Clips:
@@ -118,7 +123,7 @@ def cut_windows(clips: Clips, key: Tensor, offset: Tensor) -> tuple[Tensor, Tens
 
 
 class MotionSampler:
-    """Draws windows of widened motion without end."""
+    """Draws windows of widened motion without end, where clips and generator are."""
 
     def __init__(self, clips: Clips, T: int, key: int, generator: torch.Generator) -> None:
         self._clips, self._random = clips, generator
@@ -158,7 +163,7 @@ class MotionSampler:
 
 def mirror(joints: Tensor) -> Tensor:
     """Return the mirror image (..., J, 3), left and right exchanged."""
-    return joints[..., MIRROR, :] * torch.tensor([-1.0, 1.0, 1.0])
+    return joints[..., MIRROR, :] * joints.new_tensor([-1.0, 1.0, 1.0])
 
 
 def _chance(share: float, B: int, random: torch.Generator) -> Tensor:
@@ -191,7 +196,7 @@ def body_scales(B: int, random: torch.Generator) -> Tensor:
         (i,) = H36M_17.index(joint)
         scale[:, i] = low + (high - low) * torch.rand(B, generator=random)
     right = torch.tensor([name.startswith('r_') for name in H36M_17.joints])
-    scale[:, right] = scale[:, MIRROR[right]]
+    scale = torch.where(right, scale[:, MIRROR], scale)
     for one, other in TOGETHER:
         scale[:, H36M_17.index(other)] = scale[:, H36M_17.index(one)]
     asymmetry = torch.where(right, 0.01 * torch.randn(scale.shape, generator=random), 0.0)

@@ -98,7 +98,7 @@ def _deviation_factor(B: int, T: int, J: int, random: torch.Generator) -> Tensor
     """Return L with L L^T the covariance of the error, in heights."""
     level = torch.exp(_uniform(-5.8, -3.5, (B, 1, 1), random))  # 0.3 to 3 % of the height
     exact = torch.rand(B, 1, 1, generator=random) < 0.2
-    level = torch.where(exact, 0.0, level) * FAR
+    level = torch.where(exact, 0.0, level) * FAR.to(level)
     level = level * _lognormal(0.35, (B, 1, J), random) * _lognormal(0.25, (B, T, J), random)
     ratio, angle = _lognormal(0.25, (B, T, J), random), _uniform(0, 3.15, (B, T, J), random)
     cos, sin = angle.cos(), angle.sin()

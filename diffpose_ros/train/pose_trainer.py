@@ -178,7 +178,7 @@ class Trainer:
         """Learn from one batch and return its loss."""
         for group in self.optimizer.param_groups:
             group['lr'] = self.learning_rate * budget.learning_rate_share()
-        batch = {name: value.to(self.device) for name, value in batch.items()}
+        batch = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
         bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
         with bf16, self._attention(batch):
             loss = self.learner.loss(batch, budget.progress)

@@ -14,6 +14,7 @@ but this file is needed there.
 
 import argparse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 import sys
@@ -90,13 +91,18 @@ def ask(
 def pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and BGR pixels of each picture in a tar; other files in it are passed over."""
     with tarfile.open(images) as archive:
-        for member in archive:
-            stream = archive.extractfile(member)
-            if stream is not None:
-                data = np.frombuffer(stream.read(), np.uint8)
-                picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-                if picture is not None:
-                    yield Path(member.name).name, picture
+        streams = ((member.name, archive.extractfile(member)) for member in archive)
+        files = [(Path(name).name, stream.read()) for name, stream in streams if stream]
+    with ThreadPoolExecutor() as pool:
+        decoded = pool.map(decode, (data for _, data in files))
+        for (name, _), picture in zip(files, decoded, strict=True):
+            if picture is not None:
+                yield name, picture
+
+
+def decode(data: bytes) -> NDArray[np.uint8] | None:
+    """Return the BGR pixels of an encoded picture; None if it is none."""
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
 
 
 def other_side(name: str) -> str:

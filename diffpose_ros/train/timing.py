@@ -27,7 +27,8 @@ def sample_times(
              (B, T)  present
     """
     slots = torch.arange(T) - key
-    rate = RATES[torch.multinomial(SHARES, B, replacement=True, generator=random)]
+    rates, shares = RATES.to(random.device), SHARES.to(random.device)
+    rate = rates[torch.multinomial(shares, B, replacement=True, generator=random)]
     step = (30 / rate)[:, None]
     frame = torch.round(slots / step)
     times = frame * step

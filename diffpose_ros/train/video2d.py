@@ -163,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
     RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)
     torch.manual_seed(args.seed + 1000 * rank + budget.step)
     plan = Plan(budget, config, args.batch, args.seed, rank, WINDOWS_FROM * learner.warm_up)
-    loader = make_loader(args, mixture, plan)
+    loader = make_loader(args, mixture, plan, device)
     fit(trainer, loader, budget, folder, validation, args.validate_every)
     if folder:
         export_run([args.out], validation, args.out / 'pose2d')
@@ -178,13 +178,16 @@ def start(learner: Learner, weights: str) -> None:
         restore(learner.network, load_checkpoint(weights, 'pose2d'))
 
 
-def make_loader(args: argparse.Namespace, mixture: Mixture, plan: Plan) -> DataLoader:
+def make_loader(
+    args: argparse.Namespace, mixture: Mixture, plan: Plan, device: torch.device
+) -> DataLoader:
     """Return endless batches, until the budget is used."""
     strength = Strength.gentle() if args.gentle else Strength()
     return DataLoader(
         WindowDataset(mixture, plan.config.past, plan.config.future, strength),
         batch_sampler=plan,
         num_workers=args.workers,
+        pin_memory=device.type == 'cuda',
     )
 
 

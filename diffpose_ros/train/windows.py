@@ -46,19 +46,20 @@ class Windows:
 
 
 class WindowSampler:
-    """Draws windows without end."""
+    """Draws windows without end, on the device of its generator."""
 
     def __init__(self, clips: Clips, past: int, future: int, generator: torch.Generator) -> None:
-        self._clips, self._random = clips, generator
+        self._clips, self._random = clips.to(generator.device), generator
         self._past, self._future = past, future
 
     def draw(self, B: int, kind: str) -> Windows:
         """Return B windows of a kind; what nobody fills is not computed."""
         past = 1 if kind == 'single' else self._past
         future = self._future if kind == 'centred' else 1
-        motion = MotionSampler(self._clips, past + 1 + future, past, self._random)
-        windows = self._seen(*motion.draw(B, kind), past)
-        return windows.padded(self._past - past, self._future - future)
+        with self._random.device:
+            motion = MotionSampler(self._clips, past + 1 + future, past, self._random)
+            windows = self._seen(*motion.draw(B, kind), past)
+            return windows.padded(self._past - past, self._future - future)
 
     def _seen(self, joints: Tensor, present: Tensor, key: int) -> Windows:
         points = into_virtual_camera(random_views(joints, key, self._random), key)

@@ -14,7 +14,7 @@ import pytest
 def benchmark(tmp_path, monkeypatch):
     """Return a function that runs a benchmark of one thread and returns its rows."""
     monkeypatch.setattr(cost, 'RUNS', 1)
-    monkeypatch.setattr(cost, 'PEAK_SIZE', 64)
+    monkeypatch.setattr(cost, 'PEAK_SIZES', {'cpu': 64})
 
     def run(kind, *words):
         out = tmp_path / 'out.json'
