@@ -81,12 +81,13 @@ class Ema:
         """Move towards the model; faster at the start, when the average knows nothing yet."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        current = model.state_dict()
-        for name, value in self.model.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(current[name], 1 - decay)
-            else:
-                value.copy_(current[name])
+        mine, others = (m.state_dict().values() for m in (self.model, model))
+        pairs = list(zip(mine, others, strict=True))
+        means, values = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+        torch._foreach_lerp_(means, values, 1 - decay)
+        for count, other in pairs:
+            if not count.is_floating_point():
+                count.copy_(other)
 
 
 def join_others(device: torch.device) -> int:

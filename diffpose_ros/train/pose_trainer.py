@@ -28,6 +28,7 @@ WARM_UP = 0.5  # share of the run that teaches the backbone alone
 ROBUST_FROM = 0.8  # share of the run after which outliers lose weight
 FIRST_SHARE = 0.35  # of the examples are pure noise, the sampler's first step
 TRUTH_SHARE = 0.3  # of the others hide the truth in noise; the rest the network's own first answer
+ROUND = 32  # pictures or people that a GPU takes at once, or a multiple
 EMPHASIS = 4.0  # extra weight of the joints' own pixels until then: an empty heatmap is a trap
 
 
@@ -68,11 +69,21 @@ def spread_out(network: PoseNetwork, frames: Tensor, present: Tensor) -> Tensor:
     returns  (B, T, C, h/16, w/16)
     """
     shown = frames.flatten(0, 1) if frames.shape[1] == 1 else frames[present]
-    shown = shown.float().contiguous(memory_format=torch.channels_last)
-    found = network.features(shown)
+    pictures = rounded(shown).float().contiguous(memory_format=torch.channels_last)
+    found = network.features(pictures)[: len(shown)]
     window = found.new_zeros(*present.shape, *found.shape[1:])
     window[present] = found
     return window
+
+
+def rounded(rows: Tensor) -> Tensor:
+    """
+    Return rows (n, ...), on a GPU the first ones again until n is a multiple of ROUND.
+
+    For every new number of rows a GPU looks anew for the best convolutions, which takes longer
+    than these do.
+    """
+    return torch.cat([rows, rows[: -len(rows) % ROUND]]) if rows.is_cuda else rows
 
 
 class PlainHead(nn.Module):
@@ -153,11 +164,12 @@ class Learner(nn.Module):
         last = len(network.schedule) - 1
         # At the last step nothing is left of x_0, whatever it is.
         own = (torch.rand(len(t), device=t.device) > TRUTH_SHARE) & (t < last)
-        if own.any():
+        rows = rounded(own.nonzero()[:, 0])
+        if len(rows):
             with torch.no_grad():
-                F_1, F_2, F_3 = (F_j[own] for F_j in scales)
-                first = network.decoder(eps[own], (F_1, F_2, F_3), t[own].fill_(last))
-            x_0[own] = project(first.float())
+                F_1, F_2, F_3 = (F_j[rows] for F_j in scales)
+                first = network.decoder(eps[rows], (F_1, F_2, F_3), t[rows].fill_(last))
+            x_0[rows] = project(first.float())
         return network.schedule.add_noise(network.to_signal(x_0), t, eps)
 
 
