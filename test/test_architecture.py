@@ -12,7 +12,10 @@ NAMES = [str(path.relative_to(PACKAGE.parent)) for path in SOURCES]
 ROS = ('rclpy', 'rcl_interfaces', 'tf2', 'tf_transformations', 'cv_bridge', 'message_filters')
 ROS_TOOLS = ('launch', 'ament_index_python', 'rosbag2_py', 'builtin_interfaces', 'rosidl_')
 # core/ has two floors: these at the bottom of the house, the rest above both models
-NOUNS = ('skeleton', 'people', 'camera', 'crop', 'clip', 'config', 'checkpoint', 'files', 'share')
+NOUNS = (
+    *('skeleton', 'people', 'camera', 'crop', 'clip', 'config', 'checkpoint', 'files', 'share'),
+    'replay',
+)
 FLOORS = {
     'core': 0,
     'diffusion': 1,

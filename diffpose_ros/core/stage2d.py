@@ -68,13 +68,13 @@ class Stage2D:
         ]
 
     def warm_up(self, settings: InferenceConfig) -> None:
-        """Run the networks once on an empty picture; raise ValueError if that goes wrong."""
+        """Run the networks once on empty pictures; raise ValueError if that goes wrong."""
         width, height = self._estimator.crop_size
         empty = np.zeros((1, height, width, 3), np.uint8)
         slots = self._estimator.past + 1 + self._estimator.future
         seen = self._estimator.features(empty, self._estimator.views(settings.ensembles))
         features = seen[:, None].expand(-1, slots, -1, -1, -1, -1)
-        present = torch.ones(1, slots, dtype=torch.bool)
+        present = torch.arange(slots)[None] <= self._estimator.past  # as step has it
         self._run(features, present, settings)
 
     def _window(self, known: list[Frame], key: int, reach: int) -> list[Frame | None]:

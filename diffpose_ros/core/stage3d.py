@@ -103,7 +103,8 @@ class Stage3D:
     def warm_up(self, settings: InferenceConfig) -> None:
         """Run the network once on an empty window; raise ValueError if that goes wrong."""
         slots = self._lifter.past + 1 + self._lifter.future
-        self._run([Aimed(empty_window(np.ones(slots, bool)), np.eye(3))], settings)
+        causal = np.arange(slots) <= self._lifter.past
+        self._run([Aimed(empty_window(causal), np.eye(3))], settings)
 
     def _run(self, windows: Sequence[Aimed], settings: InferenceConfig) -> LiftedPose:
         inputs = [window.inputs for window in windows]

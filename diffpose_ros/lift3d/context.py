@@ -13,12 +13,11 @@ from dataclasses import dataclass
 
 from diffpose_ros.core.skeleton import H36M_17, HIP
 from diffpose_ros.lift3d.graph import GraphNetwork
-from diffpose_ros.lift3d.observation import FEATURES, Observation
+from diffpose_ros.lift3d.observation import FEATURES, GROUP, Observation
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
 
-GROUP = 3  # slots per token
 STATE = 5  # u, v, x, y, z
 
 
@@ -75,23 +74,23 @@ class TemporalEncoder(nn.Module):
         self.blocks = nn.ModuleList(Block(W, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(W)
 
-    def forward(self, features: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, present: Tensor, groups: Tensor) -> Tensor:
         """
         Run the blocks.
 
         features  (B, T, J, 7)
         present   (B, T)
-        returns   (B, g, W), and which groups these g are: all that any window of the batch fills
+        groups    (g,)  the groups to look at
+        returns   (B, g, W)
         """
         B, T = present.shape
         filled = present.view(B, T // GROUP, GROUP).any(dim=-1)
-        groups = filled.any(dim=0).nonzero()[:, 0]
         tokens = features.reshape(B, T // GROUP, -1)[:, groups]
         x = self.embed(tokens) + self.group[groups]
         mask = filled[:, None, None, groups]
         for block in self.blocks:
             x = block(x, mask)
-        return self.norm(x), groups
+        return self.norm(x)
 
 
 class ContextEncoder(nn.Module):
@@ -119,13 +118,15 @@ class ContextEncoder(nn.Module):
     def forward(self, observation: Observation) -> Context:
         features = observation.features
         B, _, J, _ = features.shape
-        window, groups = self.temporal(features, observation.present)
+        groups = observation.groups
+        window = self.temporal(features, observation.present, groups)
         poses = relative(self.poses(window).view(B, -1, J, 3))
-        middle = int((groups < self._key // GROUP).sum())
-        told = self.per_joint(window[:, middle]).view(B, J, -1)
-        key_frame = torch.cat([features[:, self._key], poses[:, middle], told], dim=-1)
+        middle = (groups < self._key // GROUP).sum(dim=0, keepdim=True)
+        told = self.per_joint(window.index_select(1, middle)[:, 0]).view(B, J, -1)
+        pose = poses.index_select(1, middle)[:, 0]
+        key_frame = torch.cat([features[:, self._key], pose, told], dim=-1)
         f_ST, out = self.frame.features_and_output(key_frame)
-        xyz = relative(poses[:, middle] + out[..., 2:5] / 4)
+        xyz = relative(pose + out[..., 2:5] / 4)
         spread = (out[..., 5:] - 3).clamp(-6, 0).exp()
         return Context(f_ST, torch.cat([out[..., :2], xyz], dim=-1), spread, poses, groups)
 

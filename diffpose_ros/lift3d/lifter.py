@@ -5,10 +5,10 @@ from typing import NamedTuple, Protocol
 
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.people import check_shape
-from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.core.replay import Replayed
 from diffpose_ros.lift3d.calibration import Calibration
-from diffpose_ros.lift3d.model import LiftModel
-from diffpose_ros.lift3d.observation import Observation, observe
+from diffpose_ros.lift3d.model import JOINTS, LiftModel
+from diffpose_ros.lift3d.observation import filled_groups, observe
 from diffpose_ros.lift3d.start import start_noise, start_of
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 Floats = NDArray[np.float64]
-JOINTS = len(H36M_17.joints)
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ class Lifter:
         model.mixture = start_of(model.mixture, start)
         self._model = model.to(device).eval()
         self._calibration, self._device, self._seed = calibration, device, seed
+        self._answer = Replayed(self._networks)
         self._noise: dict[int, tuple[Tensor, Tensor]] = {}
         self.past = model.config.past
         self.future = model.config.future
@@ -102,34 +102,46 @@ class Lifter:
     def lift(self, window: Window, steps: int, hypotheses: int) -> LiftedPose:
         """Lift the key frames, which stand at slot `past`."""
         window = checked_window(window, self.past + 1 + self.future)
-        observation = observe(
-            self._tensor(window.rays),
-            self._tensor(window.covariance),
-            self._tensor(window.score),
-            torch.from_numpy(np.ascontiguousarray(window.present)).to(self._device),
-            self.past,
-        )
-        poses, spread, image = self._run(observation, steps, hypotheses)
+        poses, spread, image = self._run(window, steps, hypotheses)
         covariance = self._calibration.covariance(poses, spread, image, steps)
         return LiftedPose(poses, poses.mean(axis=1), covariance)
 
     @torch.inference_mode()
-    def _run(
-        self, observation: Observation, steps: int, hypotheses: int
-    ) -> tuple[Floats, Floats, Floats]:
+    def _run(self, window: Window, steps: int, hypotheses: int) -> tuple[Floats, Floats, Floats]:
         """Return poses, predicted spread and error of the 2D estimate, see Calibration."""
-        component, z = self._start(hypotheses)
+        rays, covariance, score = (
+            torch.from_numpy(np.ascontiguousarray(told, np.float32)) for told in window[:3]
+        )
+        present = torch.from_numpy(np.ascontiguousarray(window.present))
+        groups = filled_groups(present)
+        if self._device.type == 'cuda':  # empty groups cost less than recordings without them
+            groups = torch.arange(int(groups.max()) + 1)
+        given = (x.to(self._device) for x in (rays, covariance, score, present, groups))
+        found = self._answer(*given, *self._start(hypotheses), steps=steps)
+        poses, spread, image = (to_numpy(tensor) for tensor in found)
+        return poses, spread, image
+
+    def _networks(
+        self,
+        rays: Tensor,
+        covariance: Tensor,
+        score: Tensor,
+        present: Tensor,
+        groups: Tensor,
+        component: Tensor,
+        z: Tensor,
+        *,
+        steps: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        observation = observe(rays, covariance, score, present, self.past, groups)
         states, context = self._model.hypotheses(observation, component, z, steps)
         image = self._model.image_covariance(observation, context)
-        return to_numpy(states[..., 2:]), to_numpy(context.spread), to_numpy(image)
+        return states[..., 2:], context.spread, image
 
     def _start(self, hypotheses: int) -> tuple[Tensor, Tensor]:
         if hypotheses not in self._noise:
             self._noise[hypotheses] = start_noise(self._model.mixture, hypotheses, self._seed)
         return self._noise[hypotheses]
-
-    def _tensor(self, array: Floats) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
 
 
 def checked_window(window: Window, T: int) -> Window:

@@ -22,8 +22,10 @@ from diffpose_ros.lift3d.graph import GraphNetwork
 from diffpose_ros.lift3d.observation import Observation
 import torch
 from torch import nn, Tensor
+from torch.nn import functional
 
-BODY = [i for i in range(len(H36M_17.joints)) if i != HIP]  # joints that move against the hip
+JOINTS = len(H36M_17.joints)
+BODY = slice(HIP + 1, JOINTS)  # joints that move against the hip, which is the first
 UNSEEN = 0.3  # deviation of u, v of a joint that was not seen, in sizes
 
 
@@ -80,7 +82,7 @@ class LiftModel(nn.Module):
     def __init__(self, config: LiftModelConfig) -> None:
         super().__init__()
         self.config = config
-        c, D = config, 3 * len(BODY)
+        c, D = config, 3 * (JOINTS - 1)
         self.schedule = DiffusionSchedule.cosine(c.K)
         self._folded: FoldedNetwork | None = None
         self.context = ContextEncoder(
@@ -223,4 +225,4 @@ def in_metres(covariance: Tensor, state: Tensor) -> Tensor:
 
 def hip_at_origin(offset: Tensor) -> Tensor:
     """Return offsets (..., J, 5) whose x, y, z at the hip are 0."""
-    return offset - offset[..., HIP, None, :] * offset.new_tensor([0, 0, 1, 1, 1])
+    return offset - functional.pad(offset[..., HIP, None, 2:], (2, 0))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 FEATURES = 7  # per joint and slot
+GROUP = 3  # slots that are one token of the temporal encoder
 FLOOR = 0.02  # deviation of the best 2D estimate, in sizes
 FARTHEST = 6.0  # sizes from the axis; beyond it positions are clipped
 
@@ -24,6 +25,7 @@ class Observation:
 
     features  (B, T, J, 7)  u, v, score, seen, log deviations of u and v, log size
     present   (B, T)        which slots are filled
+    groups    (g,)          groups of slots that any window of the batch fills
     uv        (B, J, 2)     key frame; 0 where not seen
     factor    (B, J, 2, 2)  Cholesky factor of the covariance of uv, key frame
     seen      (B, J)        key frame
@@ -32,6 +34,7 @@ class Observation:
 
     features: Tensor
     present: Tensor
+    groups: Tensor
     uv: Tensor
     factor: Tensor
     seen: Tensor
@@ -39,7 +42,12 @@ class Observation:
 
 
 def observe(
-    rays: Tensor, covariance: Tensor, score: Tensor, present: Tensor, key: int
+    rays: Tensor,
+    covariance: Tensor,
+    score: Tensor,
+    present: Tensor,
+    key: int,
+    groups: Tensor | None = None,
 ) -> Observation:
     """
     Normalise a window.
@@ -48,7 +56,9 @@ def observe(
     covariance  (B, T, J, 2, 2)  the same units squared
     score       (B, T, J)        0 = missing
     present     (B, T)           which slots are filled
+    groups      (g,)             filled_groups(present), where it is known
     """
+    groups = filled_groups(present) if groups is None else groups
     score = score * present[..., None]
     seen = score > 0
     size = apparent_size(rays[:, key], score[:, key])
@@ -61,7 +71,12 @@ def observe(
     told = torch.stack([score, seen.to(score)], dim=-1)
     features = torch.cat([uv, told, deviation, log_size], dim=-1)
     factor = cholesky2(scaled[:, key])
-    return Observation(features, present, uv[:, key], factor, seen[:, key], size)
+    return Observation(features, present, groups, uv[:, key], factor, seen[:, key], size)
+
+
+def filled_groups(present: Tensor) -> Tensor:
+    """Return the groups of slots (g,) that any of the windows (B, T) fills."""
+    return present.unflatten(1, (-1, GROUP)).any(dim=-1).any(dim=0).nonzero()[:, 0]
 
 
 def apparent_size(rays: Tensor, score: Tensor) -> Tensor:
@@ -69,7 +84,7 @@ def apparent_size(rays: Tensor, score: Tensor) -> Tensor:
     weight = (score / score.sum(dim=1, keepdim=True).clamp(min=1e-6))[..., None]
     middle = (weight * rays).sum(dim=1, keepdim=True)
     spread = (weight * (rays - middle).square()).sum(dim=(1, 2)).sqrt()
-    return torch.where(spread > 1e-3, spread, 0.1)  # nobody there: a person 5 m away
+    return spread.masked_fill(~(spread > 1e-3), 0.1)  # nobody there: a person 5 m away
 
 
 def cholesky2(covariance: Tensor) -> Tensor:

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import GaussianMixture
 from diffpose_ros.lift3d.context import STATE
-from diffpose_ros.lift3d.model import BODY
+from diffpose_ros.lift3d.model import BODY, JOINTS
 import torch
 from torch import Tensor
 
@@ -44,7 +43,7 @@ def start_noise(mixture: GaussianMixture, N: int, seed: int) -> tuple[Tensor, Te
     level = (torch.arange(N) + 0.5) / N
     rank = torch.searchsorted(mixture.pi.cpu()[order].cumsum(dim=0), level)
     component = order[rank.clamp(max=len(order) - 1)].to(mixture.pi.device)
-    z = torch.randn(N, len(H36M_17.joints), STATE, generator=generator)
+    z = torch.randn(N, JOINTS, STATE, generator=generator)
     z = (z - z.mean(dim=0)) * (N / max(1, N - 1)) ** 0.5
     return component, centred(mixture, component, z.to(mixture.pi.device))
 
@@ -59,5 +58,5 @@ def centred(mixture: GaussianMixture, component: Tensor, z: Tensor) -> Tensor:
     wanted = missing.expand_as(body).unsqueeze(-1)
     more = torch.linalg.solve_triangular(mixture.L[component], wanted, upper=False)[..., 0]
     z = z.clone()
-    z[:, BODY, 2:] = (body + more).unflatten(1, (len(BODY), 3))
+    z[:, BODY, 2:] = (body + more).unflatten(1, (JOINTS - 1, 3))
     return z

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import shift_forward
-from diffpose_ros.lift3d.context import Context, GROUP
+from diffpose_ros.lift3d.context import Context
 from diffpose_ros.lift3d.model import BODY, LiftModel, Start
-from diffpose_ros.lift3d.observation import FARTHEST, Observation, observe
+from diffpose_ros.lift3d.observation import FARTHEST, GROUP, Observation, observe
 from diffpose_ros.lift3d.start import start_noise
 from diffpose_ros.train.windows import Windows
 import torch

@@ -15,8 +15,10 @@ def take_turns(scales: Scales, views: int, sets: int) -> Scales:
     """Return the scales of a batch of views (views * B) for sets that look at them in turn."""
     if sets == views:
         return scales
-    turn = [number % views for number in range(sets)]
-    F_1, F_2, F_3 = (F_j.unflatten(0, (views, -1))[turn].flatten(0, 1) for F_j in scales)
+    F_1, F_2, F_3 = (
+        torch.cat([seen[n % views] for n in range(sets)])
+        for seen in (F_j.unflatten(0, (views, -1)) for F_j in scales)
+    )
     return F_1, F_2, F_3
 
 

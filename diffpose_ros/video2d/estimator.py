@@ -5,6 +5,7 @@ import copy
 from dataclasses import dataclass
 
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
+from diffpose_ros.core.replay import Replayed
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.diffusion.schedule import sample
 from diffpose_ros.video2d.calibration import Calibration
@@ -12,6 +13,7 @@ from diffpose_ros.video2d.decoder import take_turns
 from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE, project
 from diffpose_ros.video2d.layers import fold_batch_norms, in_precision, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
+from diffpose_ros.video2d.strl import filled_slots
 from diffpose_ros.video2d.views import draws, VIEWS
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +71,7 @@ class VideoEstimator:
         noise = torch.randn(shape, generator=generator).to(device)
         self._first_step = len(network.schedule) - 1
         self._first = (noise, *self._masks(noise, self._first_step))  # (draws, …) each
+        self._backbone, self._joints = Replayed(self._see), Replayed(self._read)
 
     @classmethod
     def from_checkpoint(
@@ -100,9 +103,16 @@ class VideoEstimator:
                 f'crops have shape {crops.shape}, expected (any, {height}, {width}, 3); '
                 'cut them with Crop at crop_size'
             )
-        pictures = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2).float()
+        given = torch.from_numpy(crops).to(self._device)
+        if given.is_cuda:  # a recording for every number of crops would cost more
+            given = to_power_of_two(given)
+        (found,) = self._backbone(given, views=views)
+        return found[: len(crops)]
+
+    def _see(self, crops: Tensor, *, views: int) -> tuple[Tensor]:
+        pictures = crops.permute(0, 3, 1, 2).float()
         shown = torch.cat([view.show(pictures) for view in VIEWS[:views]])
-        return self._network.features(shown).unflatten(0, (views, -1)).transpose(0, 1)
+        return (self._network.features(shown).unflatten(0, (views, -1)).transpose(0, 1),)
 
     @torch.inference_mode()
     def estimate(
@@ -116,8 +126,11 @@ class VideoEstimator:
         steps      DDIM steps S
         ensembles  noise sets M whose heatmaps are averaged, at most MAX_ENSEMBLES
         """
-        heat = self.heatmaps(features, present, steps, ensembles)
-        xy, covariance, peak = (x.double().cpu().numpy() for x in decode(heat))
+        check_ensembles(ensembles)
+        used, whole = self._slots(present)
+        given = features.to(self._device), present.to(self._device), used.to(self._device)
+        joints = self._joints(*given, whole=whole, steps=steps, ensembles=ensembles)
+        xy, covariance, peak = (x.double().cpu().numpy() for x in joints)
         calibration = self._calibration
         return Pose2DBatch(
             xy,
@@ -128,14 +141,47 @@ class VideoEstimator:
     @torch.inference_mode()
     def heatmaps(self, features: Tensor, present: Tensor, steps: int, ensembles: int) -> Tensor:
         """Return the mean heatmaps (B, J, rows, columns), 0 to 1; arguments as of estimate."""
-        if not 1 <= ensembles <= MAX_ENSEMBLES:
-            raise ValueError(f'ensembles = {ensembles}; set it between 1 and {MAX_ENSEMBLES}')
+        check_ensembles(ensembles)
+        used, whole = self._slots(present)
+        given = features.to(self._device), present.to(self._device), used.to(self._device)
+        return self._heatmaps(*given, whole, steps, ensembles)
+
+    def _slots(self, present: Tensor) -> tuple[Tensor, bool]:
+        """Return which slots of windows to look at (t,), and whether none of these is empty."""
+        used = filled_slots(present)
+        if self._device.type == 'cuda':  # empty slots cost less than recordings without them
+            used = torch.arange(int(used.max()) + 1)
+        return used, bool(present[:, used].all())
+
+    def _read(
+        self,
+        features: Tensor,
+        present: Tensor,
+        used: Tensor,
+        *,
+        whole: bool,
+        steps: int,
+        ensembles: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return decode(self._heatmaps(features, present, used, whole, steps, ensembles))
+
+    def _heatmaps(
+        self,
+        features: Tensor,
+        present: Tensor,
+        used: Tensor,
+        whole: bool,
+        steps: int,
+        ensembles: int,
+    ) -> Tensor:
         network, views, B = self._network, features.shape[2], len(present)
-        windows = features.to(self._device).permute(2, 0, 1, 3, 4, 5).flatten(0, 1)
-        F = network.strl(windows, present.to(self._device).repeat(views, 1))  # (V * B, dim, h, w)
+        windows = features.permute(2, 0, 1, 3, 4, 5).flatten(0, 1)
+        F = network.strl(windows, present.repeat(views, 1), used, whole)  # (V * B, dim, h, w)
         scales = take_turns(network.decoder.scales(F), views, ensembles)
         drawn = draws(ensembles)
-        x_T, *first = (x[drawn].repeat_interleave(B, dim=0) for x in self._first)  # (M * B, …)
+        x_T, *first = (
+            torch.stack([x[n] for n in drawn]).repeat_interleave(B, dim=0) for x in self._first
+        )  # (M * B, …)
 
         def answer(x_t: Tensor, t: int) -> Tensor:
             masks = first if t == self._first_step else self._masks(x_t, t)
@@ -153,3 +199,15 @@ class VideoEstimator:
     @torch.inference_mode()
     def _masks(self, x_t: Tensor, t: int) -> Sequence[Tensor]:
         return self._network.decoder.masks(x_t, torch.full((len(x_t),), t, device=x_t.device))
+
+
+def check_ensembles(ensembles: int) -> None:
+    """Raise ValueError where so many sets of noise are not drawn."""
+    if not 1 <= ensembles <= MAX_ENSEMBLES:
+        raise ValueError(f'ensembles = {ensembles}; set it between 1 and {MAX_ENSEMBLES}')
+
+
+def to_power_of_two(rows: Tensor) -> Tensor:
+    """Return rows (n, ...) and as many empty ones as make n a power of two."""
+    more = (1 << (len(rows) - 1).bit_length()) - len(rows)
+    return torch.cat([rows, rows.new_zeros(more, *rows.shape[1:])])

@@ -136,13 +136,14 @@ def _spread(heat: Tensor, places: Places, xy: Tensor, sigma: float) -> Tensor:
     powers = torch.stack([torch.ones_like(distance), distance, distance.square()], dim=1)
     moments = places.sums(mass, powers)  # (N, 3, 3)
     total = moments[:, :1, :1].clamp(min=1e-6)
-    second = moments[:, [0, 1, 1, 2], [2, 1, 1, 0]].unflatten(1, (2, 2)) / total
+    xx, xy_, yy = moments[:, 0, 2], moments[:, 1, 1], moments[:, 2, 0]
+    second = torch.stack([xx, xy_, xy_, yy], dim=1).unflatten(1, (2, 2)) / total
     return _positive(second, sigma**2)
 
 
 def _positive(second: Tensor, own: float) -> Tensor:
     """Return second (N, 2, 2) less own in all directions, but at least LEAST in any."""
-    half = torch.eye(2).to(second) / 2
+    half = torch.eye(2, dtype=second.dtype, device=second.device) / 2
     middle = (second * half).sum(dim=(1, 2), keepdim=True)  # of the two eigenvalues
     tilt = second - 2 * middle * half  # its eigenvalues are plus and minus radius
     radius = (tilt.square().sum(dim=(1, 2), keepdim=True) / 2).sqrt()

@@ -25,26 +25,35 @@ class SpatioTemporalLearner(nn.Module):
         self.hole = nn.Parameter(torch.zeros(slots, 1, dim))
         self.merge = nn.Sequential(nn.Linear(slots * dim, dim), nn.GELU(), nn.Linear(dim, dim))
 
-    def forward(self, features: Tensor, present: Tensor) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        present: Tensor,
+        used: Tensor | None = None,
+        whole: bool | None = None,
+    ) -> Tensor:
         """
         Return F of the window.
 
         features  (B, T, C, h, w)  of single frames; what stands in a hole does not matter
         present   (B, T)           bool, False = hole
+        used      (t,)             slots to look at: all that are filled anywhere
+        whole                      whether there are no holes in these; both are found if not told
         returns   (B, dim, h, w)
         """
         rows, columns = features.shape[-2:]
-        used = present.any(dim=0).nonzero().flatten()
+        used = filled_slots(present) if used is None else used
         seen = present[:, used]  # (B, t)
-        tokens = self._encode(features[:, used], seen, self.time[used])
+        whole = bool(seen.all()) if whole is None else whole
+        tokens = self._encode(features[:, used], seen, self.time[used], whole)
         tokens = self.norm(tokens).unflatten(1, (seen.shape[1], rows * columns))
         merged = self.merge(self._fill(tokens, seen, used))
         return to_map(merged, rows, columns)
 
-    def _encode(self, features: Tensor, seen: Tensor, time: Tensor) -> Tensor:
+    def _encode(self, features: Tensor, seen: Tensor, time: Tensor, whole: bool) -> Tensor:
         rows, columns = features.shape[-2:]
         mask = None
-        if not seen.all():
+        if not whole:
             # A hole may hold anything, NaN included, and must not reach the sums of the attention.
             features = features.masked_fill(~seen[:, :, None, None, None], 0)
             mask = seen.repeat_interleave(rows * columns, dim=1)[:, None, None]
@@ -61,3 +70,8 @@ class SpatioTemporalLearner(nn.Module):
         filled = torch.where(seen[:, :, None, None], tokens, holes[used])  # (B, t, n, dim)
         slots = holes.transpose(0, 1).expand(B, n, -1, -1)
         return slots.index_copy(2, used, filled.transpose(1, 2)).flatten(2)  # (B, n, T * dim)
+
+
+def filled_slots(present: Tensor) -> Tensor:
+    """Return the slots (t,) that any of the windows (B, T) fills."""
+    return present.any(dim=0).nonzero().flatten()

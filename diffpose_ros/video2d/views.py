@@ -23,7 +23,7 @@ class View:
     def back(self, heat: Tensor, skeleton: Skeleton) -> Tensor:
         """Return heatmaps (B, J, h, w) of the view as those of the crop, 0 beyond the view."""
         if self.mirrored:
-            heat = heat.flip(3)[:, skeleton.mirror]
+            heat = torch.stack([heat[:, j] for j in skeleton.mirror], dim=1).flip(3)
         return enlarge(heat, 1 / self.zoom)
 
 

@@ -1,12 +1,12 @@
 """The noise of few hypotheses: steady means, and as wide as the mixture."""
 
 from diffpose_ros.diffusion.mixture import GaussianMixture
-from diffpose_ros.lift3d.model import BODY
+from diffpose_ros.lift3d.model import BODY, JOINTS
 from diffpose_ros.lift3d.start import start_noise, start_of
 import pytest
 import torch
 
-D = 3 * len(BODY)
+D = 3 * (JOINTS - 1)
 
 
 @pytest.fixture

@@ -1,0 +1,65 @@
+"""
+On a GPU, networks as recordings that are replayed.
+
+What the networks do for one image is a thousand kernels of a few microseconds, and to launch them
+one by one takes longer than to run them. A CUDA graph launches them all at once.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MOST = 64  # recordings that a function keeps; each holds a few megabytes of the GPU
+
+Function = Callable[..., tuple[Tensor, ...]]
+
+
+class Replayed:
+    """
+    A function of tensors that a GPU records once for every shape and setting, and then replays.
+
+    function  (*tensors, **settings) to a tuple of tensors, all on one device; what it does must
+              depend on nothing but shapes and settings, and on no value in a tensor
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._recordings: dict[Hashable, Recording] = {}
+
+    def __call__(self, *tensors: Tensor, **settings: Any) -> tuple[Tensor, ...]:
+        """Return what the function returns."""
+        if not tensors[0].is_cuda:
+            return self._function(*tensors, **settings)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        key = shapes, tuple(settings.items())
+        with torch.cuda.device(tensors[0].device):
+            if key not in self._recordings:
+                if len(self._recordings) == MOST:
+                    del self._recordings[next(iter(self._recordings))]
+                self._recordings[key] = Recording(partial(self._function, **settings), tensors)
+            return self._recordings[key].replay(tensors)
+
+
+class Recording:
+    """What a function did with tensors of some shapes."""
+
+    def __init__(self, function: Function, tensors: Sequence[Tensor]) -> None:
+        self._given = [tensor.clone() for tensor in tensors]
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # for what is made at the first call and then kept
+            function(*self._given)
+        torch.cuda.current_stream().wait_stream(aside)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, capture_error_mode='thread_local'):
+            self._found = function(*self._given)
+
+    def replay(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return what the function makes of other tensors of the same shapes."""
+        for mine, given in zip(self._given, tensors, strict=True):
+            mine.copy_(given)
+        self._graph.replay()
+        return tuple(tensor.clone() for tensor in self._found)
