@@ -169,10 +169,10 @@ class PosePipeline:
         if self._detector is not None:
             with stage('detect'):
                 self._detector.warm_up()
-        with stage('pose2d'):
-            self._stage2d.warm_up(self.config.inference)
-        with stage('lift3d'):
-            self._stage3d.warm_up(self.config.inference)
+        most = self.config.max_people if self.device.type == 'cuda' else 1  # each is recorded
+        for name, network in (('pose2d', self._stage2d), ('lift3d', self._stage3d)):
+            with stage(name):
+                network.warm_up(self.config.inference, most)
 
     def _see(self, frame: Frame, later: Sequence[Frame], stage: Stage) -> Seen:
         """Find the people of the next frame in the image; later frames may help."""

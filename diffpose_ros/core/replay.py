@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-MOST = 64  # recordings that a function keeps; each holds a few megabytes of the GPU
+MOST = 64  # recordings that a function keeps
 
 Function = Callable[..., tuple[Tensor, ...]]
 
@@ -28,6 +28,7 @@ class Replayed:
     def __init__(self, function: Function) -> None:
         self._function = function
         self._recordings: dict[Hashable, Recording] = {}
+        self._pool: Any = None  # memory that they share: one runs after the other
 
     def __call__(self, *tensors: Tensor, **settings: Any) -> tuple[Tensor, ...]:
         """Return what the function returns."""
@@ -39,27 +40,25 @@ class Replayed:
             if key not in self._recordings:
                 if len(self._recordings) == MOST:
                     del self._recordings[next(iter(self._recordings))]
-                self._recordings[key] = Recording(partial(self._function, **settings), tensors)
+                function = partial(self._function, **settings)
+                recording = Recording(function, tensors, self._pool)
+                self._recordings[key], self._pool = recording, recording.graph.pool()
             return self._recordings[key].replay(tensors)
 
 
 class Recording:
     """What a function did with tensors of some shapes."""
 
-    def __init__(self, function: Function, tensors: Sequence[Tensor]) -> None:
+    def __init__(self, function: Function, tensors: Sequence[Tensor], pool: Any) -> None:
         self._given = [tensor.clone() for tensor in tensors]
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # for what is made at the first call and then kept
-            function(*self._given)
-        torch.cuda.current_stream().wait_stream(aside)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode='thread_local'):
+        function(*self._given)  # makes what is made at the first call and then kept
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, pool, capture_error_mode='thread_local'):
             self._found = function(*self._given)
 
     def replay(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return what the function makes of other tensors of the same shapes."""
         for mine, given in zip(self._given, tensors, strict=True):
             mine.copy_(given)
-        self._graph.replay()
+        self.graph.replay()
         return tuple(tensor.clone() for tensor in self._found)

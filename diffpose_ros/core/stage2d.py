@@ -67,15 +67,16 @@ class Stage2D:
             for crop, *joints in zip(crops, batch.xy, batch.covariance, batch.score, strict=True)
         ]
 
-    def warm_up(self, settings: InferenceConfig) -> None:
-        """Run the networks once on empty pictures; raise ValueError if that goes wrong."""
+    def warm_up(self, settings: InferenceConfig, most: int = 1) -> None:
+        """Run the networks for 1 to most people nowhere; raise ValueError if that goes wrong."""
         width, height = self._estimator.crop_size
-        empty = np.zeros((1, height, width, 3), np.uint8)
+        empty = np.zeros((most, height, width, 3), np.uint8)
         slots = self._estimator.past + 1 + self._estimator.future
         seen = self._estimator.features(empty, self._estimator.views(settings.ensembles))
         features = seen[:, None].expand(-1, slots, -1, -1, -1, -1)
-        present = torch.arange(slots)[None] <= self._estimator.past  # as step has it
-        self._run(features, present, settings)
+        causal = torch.arange(slots) <= self._estimator.past
+        for people in range(1, most + 1):
+            self._run(features[:people], causal.expand(people, -1), settings)
 
     def _window(self, known: list[Frame], key: int, reach: int) -> list[Frame | None]:
         """Return the frames around the key frame, fewer than reach slots away; None is a hole."""

@@ -100,11 +100,12 @@ class Stage3D:
             for track, key, window, pose in zip(tracks, keys, windows, lifted, strict=True)
         ]
 
-    def warm_up(self, settings: InferenceConfig) -> None:
-        """Run the network once on an empty window; raise ValueError if that goes wrong."""
+    def warm_up(self, settings: InferenceConfig, most: int = 1) -> None:
+        """Run the network for 1 to most people nowhere; raise ValueError if that goes wrong."""
         slots = self._lifter.past + 1 + self._lifter.future
         causal = np.arange(slots) <= self._lifter.past
-        self._run([Aimed(empty_window(causal), np.eye(3))], settings)
+        for people in range(1, most + 1):
+            self._run(people * [Aimed(empty_window(causal), np.eye(3))], settings)
 
     def _run(self, windows: Sequence[Aimed], settings: InferenceConfig) -> LiftedPose:
         inputs = [window.inputs for window in windows]

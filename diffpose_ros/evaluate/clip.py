@@ -159,7 +159,7 @@ class TrueJoints:
         chosen = [np.abs(boxes - track.box.corners).sum(axis=1).argmin() for track in tracks]
         return [Pose2D(joints[i], covariance, np.ones(J)) for i in chosen]
 
-    def warm_up(self, settings: InferenceConfig) -> None:
+    def warm_up(self, settings: InferenceConfig, most: int = 1) -> None:
         """Do nothing: labels are there."""
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
-from diffpose_ros.core.config import DetectorConfig, PipelineConfig
+from diffpose_ros.core.config import DetectorConfig, InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import Box, Frame, Pose2D
 from diffpose_ros.core.pipeline import load_detector, PosePipeline
 from diffpose_ros.core.skeleton import H36M_17
@@ -127,6 +127,15 @@ def test_no_detector_is_loaded_where_people_come_from_elsewhere(source):
 
 def test_a_pipeline_without_a_detector_warms_up_the_other_networks():
     ran = []
-    stage = SimpleNamespace(frames_needed=1, warm_up=ran.append)
+    stage = SimpleNamespace(frames_needed=1, warm_up=lambda settings, most: ran.append(most))
     PosePipeline(PipelineConfig(), None, stage, stage, 'test', CPU).warm_up()
-    assert len(ran) == 2
+    assert ran == [1, 1]  # a GPU warms up for all numbers of people
+
+
+@pytest.mark.parametrize('stage', ['_stage2d', '_stage3d'])
+def test_the_networks_warm_up_for_any_number_of_people(stage, monkeypatch):
+    networks, ran = getattr(PosePipeline.from_config(PipelineConfig(device='cpu')), stage), []
+    run = networks._run
+    monkeypatch.setattr(networks, '_run', lambda of, *more: (ran.append(len(of)), run(of, *more)))
+    networks.warm_up(InferenceConfig(), 3)
+    assert ran == [1, 2, 3]
