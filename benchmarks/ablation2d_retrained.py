@@ -111,7 +111,7 @@ def key_frames(seen: Seen, past: int) -> Seen:
 
 def hold_out(estimator: VideoEstimator, people: People) -> HeldOut:
     """Look at people and what was filmed before, each in the crop of the key frame's joints."""
-    parts, crops, slots = [], [], estimator.past + 1 + estimator.future
+    parts, crops, slots = [], [], estimator.slots
     for i in tqdm(range(len(people))):
         box = Box.around(people.xy[i][people.labelled[i]])
         crops.append(Crop.around(box, estimator.crop_size))

@@ -5,6 +5,7 @@ from pathlib import Path
 import sys
 
 PACKAGE = 'diffpose_ros'
+DEMO_CLIP = 'demo/walk.mp4'  # 640x480, one person
 
 
 def share_folders() -> list[Path]:

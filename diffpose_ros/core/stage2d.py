@@ -71,10 +71,9 @@ class Stage2D:
         """Run the networks for 1 to most people nowhere; raise ValueError if that goes wrong."""
         width, height = self._estimator.crop_size
         empty = np.zeros((most, height, width, 3), np.uint8)
-        slots = self._estimator.past + 1 + self._estimator.future
         seen = self._estimator.features(empty, self._estimator.views(settings.ensembles))
-        features = seen[:, None].expand(-1, slots, -1, -1, -1, -1)
-        causal = torch.arange(slots) <= self._estimator.past
+        features = seen[:, None].expand(-1, self._estimator.slots, -1, -1, -1, -1)
+        causal = torch.arange(self._estimator.slots) <= self._estimator.past
         for people in range(1, most + 1):
             self._run(features[:people], causal.expand(people, -1), settings)
 

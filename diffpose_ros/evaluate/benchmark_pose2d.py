@@ -32,7 +32,7 @@ def image_work(estimator: VideoEstimator, B: int, S: int, M: int) -> Callable[[]
     """Return the 2D poses of B people in the next image: S steps, M sets of noise."""
     width, height = estimator.crop_size
     crops = np.random.default_rng(0).integers(0, 256, (B, height, width, 3), np.uint8)
-    views, slots = estimator.views(M), estimator.past + 1 + estimator.future
+    views, slots = estimator.views(M), estimator.slots
     known = estimator.features(crops, views)[:, None].repeat(1, slots, 1, 1, 1, 1)
     present = (torch.arange(slots) <= estimator.past).expand(B, -1)
 

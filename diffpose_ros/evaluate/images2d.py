@@ -83,10 +83,9 @@ def estimate_single(
 ) -> Pose2DBatch:
     """Return the poses in single pictures: windows in which only the key frame is there."""
     features = estimator.features(cuts, estimator.views(ensembles))
-    slots = estimator.past + 1 + estimator.future
-    window = features.new_zeros(len(cuts), slots, *features.shape[1:])
+    window = features.new_zeros(len(cuts), estimator.slots, *features.shape[1:])
     window[:, estimator.past] = features
-    present = torch.zeros(len(cuts), slots, dtype=torch.bool)
+    present = torch.zeros(len(cuts), estimator.slots, dtype=torch.bool)
     present[:, estimator.past] = True
     return estimator.estimate(window, present, steps, ensembles)
 

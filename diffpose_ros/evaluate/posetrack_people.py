@@ -89,8 +89,7 @@ class PeopleEstimator:
             raise ValueError('this 2D model has other joints than PoseTrack; give another')
         self._estimator, self._root, self._effort = estimator, root, effort
         self._find = find
-        slots = estimator.past + 1 + estimator.future
-        self._read = lru_cache(maxsize=SPACING * slots)(read_picture)
+        self._read = lru_cache(maxsize=SPACING * estimator.slots)(read_picture)
 
     def write(self, labels: Path, out: Path) -> None:
         """Write the people of every frame of a label file, in the format of the labels."""

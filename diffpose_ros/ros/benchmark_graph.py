@@ -22,7 +22,7 @@ import tempfile
 import time
 from typing import Any
 
-from diffpose_ros.core.share import find_shared
+from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.evaluate import compare
 from diffpose_ros.msg import SkeletonArray
 from diffpose_ros.offline.calibration import calibration_beside
@@ -46,7 +46,6 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import deserialize_message
 from std_msgs.msg import Header
 
-CLIP = 'demo/walk.mp4'
 MAX_LOSS = 0.05
 LOWEST_HZ, PRECISION = 1.0, 1.1  # of the search; it ends when two rates differ by less
 DEPTH = 1000  # answers that may wait for us
@@ -59,7 +58,7 @@ class Bench:
 
     def __init__(self, folder: Path, domain: int, seconds: float) -> None:
         self._folder, self._seconds = folder, seconds
-        self._clip = VideoReader(find_shared(CLIP))
+        self._clip = VideoReader(find_shared(DEMO_CLIP))
         self._heard_ns: dict[int, int] = {}  # reception by stamp
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain)
@@ -175,9 +174,9 @@ def bench(seconds: float) -> Iterator[Bench]:
 
 def describe() -> dict[str, Any]:
     """Return what the figures hold for: the clip, byte for byte, and the machine."""
-    clip = find_shared(CLIP)
+    clip = find_shared(DEMO_CLIP)
     return {
-        'clip': {'path': CLIP, 'sha256': hashlib.sha256(clip.read_bytes()).hexdigest()},
+        'clip': {'path': DEMO_CLIP, 'sha256': hashlib.sha256(clip.read_bytes()).hexdigest()},
         'machine': {'processor': platform.machine(), 'cores': os.cpu_count()},
     }
 

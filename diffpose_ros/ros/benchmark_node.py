@@ -21,7 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 from diffpose_ros.core.detector_network import DetectorNetwork
-from diffpose_ros.core.share import find_shared
+from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.evaluate import compare
 from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.cost import median_ms
@@ -49,7 +49,6 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 import torch
 
-CLIP = 'demo/walk.mp4'  # 640x480, one person
 WARM_UP = 10  # images before the first that counts
 PATIENCE_S = 60.0
 # Inference: from the numbers of an image or window to the numbers that a network answers.
@@ -252,7 +251,7 @@ def run(args: argparse.Namespace) -> int:
                 'people': args.people,
                 'load_average': os.getloadavg()[0],
                 'messages_ms': message_costs(args.people),
-                'frame': frame_costs(args.video or find_shared(CLIP), args.frames),
+                'frame': frame_costs(args.video or find_shared(DEMO_CLIP), args.frames),
             }
         finally:
             rclpy.try_shutdown()

@@ -19,7 +19,7 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG
 from diffpose_ros.core.files import write_json
-from diffpose_ros.core.share import find_shared
+from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.bag import BagWriter
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
@@ -47,7 +47,6 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import deserialize_message
 from tqdm import tqdm
 
-CLIP = 'demo/walk.mp4'
 CLIP_RATE = 0.5  # slow enough for two cores
 OUTPUTS = ('skeletons.mcap', 'overlay.mp4', 'summary.png', 'summary.json')
 DRAIN_S = 0.5  # after the last timing: what else belongs to that image
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 def prepare(args: argparse.Namespace) -> Job:
     """Check the arguments before anything starts, and clear away the results of an earlier run."""
     clip = args.video is None
-    video = VideoReader(find_shared(CLIP) if clip else args.video)
+    video = VideoReader(find_shared(DEMO_CLIP) if clip else args.video)
     camera = args.camera or calibration_beside(video.path)
     if camera is not None:
         read_camera(camera, video.width, video.height)

@@ -63,7 +63,7 @@ class VideoEstimator:
         self._calibration = calibration
         self._device = device
         self.crop_size = config.crop_size
-        self.past, self.future = config.past, config.future
+        self.past, self.future, self.slots = config.past, config.future, config.slots
         self.skeleton: Skeleton = config.joints
         columns, rows = (n // HEAT_STRIDE for n in config.crop_size)
         shape = (max(draws(MAX_ENSEMBLES)) + 1, len(self.skeleton.joints), rows, columns)
