@@ -206,16 +206,15 @@ class Trainer:
         restore(self.ema.model, checkpoint)
 
     def resume(self) -> None:
-        """Continue from the last save."""
+        """Continue from the last save; on another kind of device with other draws."""
         tensors, told = read_state(self.out / STATE)
         load_state(tensors, self.model, self.ema.model, self.optimizer)
         self.step, self.elapsed_s, self.fits = told['step'], told['elapsed_s'], told['fits']
         self.ema.updates = self.step
-        if self.rank == 0:
+        self.draw_anew(self.step)
+        if self.rank == 0 and len(tensors['drawing']) == len(self.drawing.get_state()):
             self.random.set_state(tensors['random'])
             self.drawing.set_state(tensors['drawing'])
-        else:
-            self.draw_anew(self.step)
         self.checks = int(self.progress * CHECKS)  # minutes may be others than before
 
     def export(self, record: dict[str, float]) -> None:

@@ -1,6 +1,7 @@
 """A few steps of training on made-up clips: it runs, saves, resumes, and exports."""
 
 from dataclasses import replace
+from functools import partial
 import json
 import subprocess
 import sys
@@ -65,6 +66,21 @@ def test_a_run_saves_resumes_and_exports(trainer, data):
     checkpoint = load_checkpoint(str(data / 'lift3d.safetensors'), 'lift3d')
     Lifter.from_checkpoint(checkpoint, torch.device('cpu'))
     assert torch.equal(checkpoint.tensors['mu'], trainer.model.mu)
+
+
+def test_a_run_of_another_kind_of_device_goes_on_with_other_draws(trainer, data, monkeypatch):
+    short = {'drawing': torch.zeros(16, dtype=torch.uint8)}  # as long as a GPU's
+    monkeypatch.setattr(lift3d, 'write_state', partial(with_more, lift3d.write_state, short))
+    trainer.train_step()
+    trainer.save()
+    again = lift3d.Trainer(trainer.config, data, data, torch.device('cpu'))
+    again.resume()
+    assert again.step == 1
+    assert np.isfinite(again.train_step()['encoder'])
+
+
+def with_more(write_state, more, path, tensors, told):
+    write_state(path, tensors | more, told)
 
 
 def test_a_run_starts_from_the_weights_of_a_checkpoint(trainer, data):
