@@ -1,10 +1,16 @@
 """The benchmark of the node: what it reports, never how fast this machine is."""
 
+from itertools import islice
 import json
 
 from diffpose_ros.cli import main
+from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.people import Frame
+from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.offline import stage_times
-from diffpose_ros.ros.benchmark_node import NETWORKS, Stopwatch, summary, table
+from diffpose_ros.offline.video import VideoReader
+from diffpose_ros.ros.benchmark_node import NETWORKS, RECORDED, Stopwatch, summary, table
 import pytest
 
 pytestmark = pytest.mark.ros
@@ -33,8 +39,21 @@ def test_networks_are_watched_only_inside_and_count_until_taken(monkeypatch):
     assert stopwatch.take() == {}
 
 
-def test_every_network_that_is_watched_exists():
-    assert all(callable(getattr(owner, name)) for _, owner, name in NETWORKS)
+@pytest.mark.parametrize('networks', [NETWORKS, RECORDED])
+def test_every_network_that_is_watched_is_at_work_in_an_image(networks, monkeypatch):
+    called = set()
+    for _, owner, name in networks:
+        run = getattr(owner, name)
+
+        def noted(*args, run=run, **kwargs):
+            called.add(run.__qualname__)
+            return run(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, noted)
+    pipeline = PosePipeline.from_config(PipelineConfig(device='cpu'))
+    for time_s, image in islice(VideoReader(find_shared(DEMO_CLIP)), 2):
+        pipeline.step(Frame(image, round(1e9 * time_s)))
+    assert called == {f'{owner.__name__}.{name}' for _, owner, name in networks}
 
 
 def test_the_real_node_is_measured_and_the_figures_are_written(tmp_path, capsys):
