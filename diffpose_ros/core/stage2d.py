@@ -69,13 +69,14 @@ class Stage2D:
 
     def warm_up(self, settings: InferenceConfig, most: int = 1) -> None:
         """Run the networks for 1 to most people nowhere; raise ValueError if that goes wrong."""
-        width, height = self._estimator.crop_size
+        estimator = self._estimator
+        width, height = estimator.crop_size
         empty = np.zeros((most, height, width, 3), np.uint8)
-        seen = self._estimator.features(empty, self._estimator.views(settings.ensembles))
-        features = seen[:, None].expand(-1, self._estimator.slots, -1, -1, -1, -1)
-        causal = torch.arange(self._estimator.slots) <= self._estimator.past
+        causal = torch.arange(estimator.slots) <= estimator.past
         for people in range(1, most + 1):
-            self._run(features[:people], causal.expand(people, -1), settings)
+            seen = estimator.features(empty[:people], estimator.views(settings.ensembles))
+            features = seen[:, None].expand(-1, estimator.slots, -1, -1, -1, -1)
+            self._run(features, causal.expand(people, -1), settings)
 
     def _window(self, known: list[Frame], key: int, reach: int) -> list[Frame | None]:
         """Return the frames around the key frame, fewer than reach slots away; None is a hole."""
