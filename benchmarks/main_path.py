@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from itertools import islice
 import json
 from pathlib import Path
-import time
 
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.evaluate.arguments import count
+from diffpose_ros.evaluate.cost import await_gpu
+from diffpose_ros.offline.stage_times import clocked
 from diffpose_ros.offline.video import VideoReader
 import numpy as np
-import torch
 
 FIRST, IMAGES = 30, 90
 
@@ -41,11 +41,9 @@ def main() -> None:
 
     @contextmanager
     def stage(name):
-        began = time.perf_counter()
-        yield
-        if pipeline.device.type == 'cuda':
-            torch.cuda.synchronize()
-        spent[name].append(1000 * (time.perf_counter() - began))
+        with clocked(spent[name].append):
+            yield
+            await_gpu()
 
     for time_s, image in islice(VideoReader(args.video), IMAGES):
         pipeline.step(Frame(image, round(1e9 * time_s)), stage)

@@ -17,6 +17,21 @@ MOST = 64  # recordings that a function keeps
 Function = Callable[..., tuple[Tensor, ...]]
 
 
+def filled_slots(present: Tensor) -> Tensor:
+    """Return the slots (t,) that any of the windows (B, T) fills."""
+    return present.any(dim=0).nonzero().flatten()
+
+
+def slots_to_take(present: Tensor, device: torch.device) -> Tensor:
+    """
+    Return the slots (t,) of windows (B, T) that networks look at on a device: the filled ones.
+
+    On a GPU the empty ones before the last, too: they cost less than a recording without them.
+    """
+    used = filled_slots(present)
+    return torch.arange(int(used.max()) + 1) if device.type == 'cuda' else used
+
+
 class Replayed:
     """
     A function of tensors that a GPU records once for every shape and setting, and then replays.

@@ -35,9 +35,14 @@ def once_ms(work: Callable[[], Any]) -> float:
     """Return the time of one call in ms."""
     began = time.perf_counter()
     work()
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()  # a GPU answers before it has worked
+    await_gpu()
     return 1000 * (time.perf_counter() - began)
+
+
+def await_gpu() -> None:
+    """Return when a GPU, if one is used, has worked: it answers before."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def flops(work: Callable[[], Any]) -> int:

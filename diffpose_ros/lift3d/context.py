@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from diffpose_ros.core.skeleton import H36M_17, HIP
 from diffpose_ros.lift3d.graph import GraphNetwork
-from diffpose_ros.lift3d.observation import FEATURES, GROUP, Observation
+from diffpose_ros.lift3d.observation import FEATURES, GROUP, in_groups, Observation
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
@@ -84,7 +84,7 @@ class TemporalEncoder(nn.Module):
         returns   (B, g, W)
         """
         B, T = present.shape
-        filled = present.view(B, T // GROUP, GROUP).any(dim=-1)
+        filled = in_groups(present)
         tokens = features.reshape(B, T // GROUP, -1)[:, groups]
         x = self.embed(tokens) + self.group[groups]
         mask = filled[:, None, None, groups]

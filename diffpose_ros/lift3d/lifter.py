@@ -5,10 +5,10 @@ from typing import NamedTuple, Protocol
 
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.people import check_shape
-from diffpose_ros.core.replay import Replayed
+from diffpose_ros.core.replay import Replayed, slots_to_take
 from diffpose_ros.lift3d.calibration import Calibration
 from diffpose_ros.lift3d.model import JOINTS, LiftModel
-from diffpose_ros.lift3d.observation import filled_groups, observe
+from diffpose_ros.lift3d.observation import in_groups, observe
 from diffpose_ros.lift3d.start import start_noise, start_of
 import numpy as np
 from numpy.typing import NDArray
@@ -113,9 +113,7 @@ class Lifter:
             torch.from_numpy(np.ascontiguousarray(told, np.float32)) for told in window[:3]
         )
         present = torch.from_numpy(np.ascontiguousarray(window.present))
-        groups = filled_groups(present)
-        if self._device.type == 'cuda':  # empty groups cost less than recordings without them
-            groups = torch.arange(int(groups.max()) + 1)
+        groups = slots_to_take(in_groups(present), self._device)
         given = (x.to(self._device) for x in (rays, covariance, score, present, groups))
         found = self._answer(*given, *self._start(hypotheses), steps=steps)
         poses, spread, image = (to_numpy(tensor) for tensor in found)

@@ -9,6 +9,7 @@ B windows, T slots, J joints
 
 from dataclasses import dataclass
 
+from diffpose_ros.core.replay import filled_slots
 import torch
 from torch import Tensor
 
@@ -56,9 +57,9 @@ def observe(
     covariance  (B, T, J, 2, 2)  the same units squared
     score       (B, T, J)        0 = missing
     present     (B, T)           which slots are filled
-    groups      (g,)             filled_groups(present), where it is known
+    groups      (g,)             that any window fills, where it is known
     """
-    groups = filled_groups(present) if groups is None else groups
+    groups = filled_slots(in_groups(present)) if groups is None else groups
     score = score * present[..., None]
     seen = score > 0
     size = apparent_size(rays[:, key], score[:, key])
@@ -74,9 +75,9 @@ def observe(
     return Observation(features, present, groups, uv[:, key], factor, seen[:, key], size)
 
 
-def filled_groups(present: Tensor) -> Tensor:
-    """Return the groups of slots (g,) that any of the windows (B, T) fills."""
-    return present.unflatten(1, (-1, GROUP)).any(dim=-1).any(dim=0).nonzero()[:, 0]
+def in_groups(present: Tensor) -> Tensor:
+    """Return which groups (B, G) of slots have one that is filled in windows (B, T)."""
+    return present.unflatten(1, (-1, GROUP)).any(dim=-1)
 
 
 def apparent_size(rays: Tensor, score: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from diffpose_ros.core.device import gpu_works
 from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.evaluate import compare
 from diffpose_ros.evaluate.arguments import count
-from diffpose_ros.evaluate.cost import median_ms
+from diffpose_ros.evaluate.cost import await_gpu, median_ms
 from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.msg import FrameTiming
@@ -96,8 +96,7 @@ class Stopwatch:
             try:
                 return function(*args, **kwargs)
             finally:
-                if torch.cuda.is_initialized():
-                    torch.cuda.synchronize()  # a GPU answers before it has worked
+                await_gpu()
                 spent = 1000 * (time.perf_counter() - began)
                 self._spent_ms[stage] = self._spent_ms.get(stage, 0.0) + spent
 

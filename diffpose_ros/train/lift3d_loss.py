@@ -10,7 +10,7 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import shift_forward
 from diffpose_ros.lift3d.context import Context
 from diffpose_ros.lift3d.model import BODY, LiftModel, Start
-from diffpose_ros.lift3d.observation import FARTHEST, GROUP, Observation, observe
+from diffpose_ros.lift3d.observation import FARTHEST, GROUP, in_groups, Observation, observe
 from diffpose_ros.lift3d.start import start_noise
 from diffpose_ros.train.windows import Windows
 import torch
@@ -89,7 +89,7 @@ def distance(error: Tensor) -> Tensor:
 def _window_error(context: Context, windows: Windows) -> Tensor:
     truth = windows.truth[:, GROUP // 2 :: GROUP][:, context.groups]
     error = (distance(context.poses - truth) * WEIGHT.to(truth) / WEIGHT.sum()).sum(dim=-1)
-    filled = windows.present.unflatten(1, (-1, GROUP)).any(dim=-1)[:, context.groups]
+    filled = in_groups(windows.present)[:, context.groups]
     return (error * filled).sum() / filled.sum()
 
 

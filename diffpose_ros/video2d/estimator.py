@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
-from diffpose_ros.core.replay import Replayed
+from diffpose_ros.core.replay import Replayed, slots_to_take
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.diffusion.schedule import sample
 from diffpose_ros.video2d.calibration import Calibration
@@ -13,7 +14,6 @@ from diffpose_ros.video2d.decoder import take_turns
 from diffpose_ros.video2d.heatmap import decode, HEAT_STRIDE, project
 from diffpose_ros.video2d.layers import fold_batch_norms, in_precision, to_channels_last
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
-from diffpose_ros.video2d.strl import filled_slots
 from diffpose_ros.video2d.views import draws, VIEWS
 import numpy as np
 from numpy.typing import NDArray
@@ -126,10 +126,8 @@ class VideoEstimator:
         steps      DDIM steps S
         ensembles  noise sets M whose heatmaps are averaged, at most MAX_ENSEMBLES
         """
-        check_ensembles(ensembles)
-        used, whole = self._slots(present)
-        given = features.to(self._device), present.to(self._device), used.to(self._device)
-        joints = self._joints(*given, whole=whole, steps=steps, ensembles=ensembles)
+        given, settings = self._asked(features, present, steps, ensembles)
+        joints = self._joints(*given, **settings)
         xy, covariance, peak = (x.double().cpu().numpy() for x in joints)
         calibration = self._calibration
         return Pose2DBatch(
@@ -141,35 +139,29 @@ class VideoEstimator:
     @torch.inference_mode()
     def heatmaps(self, features: Tensor, present: Tensor, steps: int, ensembles: int) -> Tensor:
         """Return the mean heatmaps (B, J, rows, columns), 0 to 1; arguments as of estimate."""
-        check_ensembles(ensembles)
-        used, whole = self._slots(present)
-        given = features.to(self._device), present.to(self._device), used.to(self._device)
-        return self._heatmaps(*given, whole, steps, ensembles)
+        given, settings = self._asked(features, present, steps, ensembles)
+        return self._heatmaps(*given, **settings)
 
-    def _slots(self, present: Tensor) -> tuple[Tensor, bool]:
-        """Return which slots of windows to look at (t,), and whether none of these is empty."""
-        used = filled_slots(present)
-        if self._device.type == 'cuda':  # empty slots cost less than recordings without them
-            used = torch.arange(int(used.max()) + 1)
-        return used, bool(present[:, used].all())
+    def _asked(
+        self, features: Tensor, present: Tensor, steps: int, ensembles: int
+    ) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+        """Return tensors and settings for _heatmaps; whatever looks into present is done here."""
+        if not 1 <= ensembles <= MAX_ENSEMBLES:
+            raise ValueError(f'ensembles = {ensembles}; set it between 1 and {MAX_ENSEMBLES}')
+        used = slots_to_take(present, self._device)
+        whole = bool(present[:, used].all())
+        given = tuple(x.to(self._device) for x in (features, present, used))
+        return given, {'whole': whole, 'steps': steps, 'ensembles': ensembles}
 
-    def _read(
-        self,
-        features: Tensor,
-        present: Tensor,
-        used: Tensor,
-        *,
-        whole: bool,
-        steps: int,
-        ensembles: int,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        return decode(self._heatmaps(features, present, used, whole, steps, ensembles))
+    def _read(self, *given: Tensor, **settings: Any) -> tuple[Tensor, Tensor, Tensor]:
+        return decode(self._heatmaps(*given, **settings))
 
     def _heatmaps(
         self,
         features: Tensor,
         present: Tensor,
         used: Tensor,
+        *,
         whole: bool,
         steps: int,
         ensembles: int,
@@ -199,12 +191,6 @@ class VideoEstimator:
     @torch.inference_mode()
     def _masks(self, x_t: Tensor, t: int) -> Sequence[Tensor]:
         return self._network.decoder.masks(x_t, torch.full((len(x_t),), t, device=x_t.device))
-
-
-def check_ensembles(ensembles: int) -> None:
-    """Raise ValueError where so many sets of noise are not drawn."""
-    if not 1 <= ensembles <= MAX_ENSEMBLES:
-        raise ValueError(f'ensembles = {ensembles}; set it between 1 and {MAX_ENSEMBLES}')
 
 
 def to_power_of_two(rows: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Spatio-temporal representation learner: a window of feature maps becomes one."""
 
+from diffpose_ros.core.replay import filled_slots
 from diffpose_ros.video2d.layers import EncoderLayer, GridPosition, Pointwise, to_map
 import torch
 from torch import nn, Tensor
@@ -70,8 +71,3 @@ class SpatioTemporalLearner(nn.Module):
         filled = torch.where(seen[:, :, None, None], tokens, holes[used])  # (B, t, n, dim)
         slots = holes.transpose(0, 1).expand(B, n, -1, -1)
         return slots.index_copy(2, used, filled.transpose(1, 2)).flatten(2)  # (B, n, T * dim)
-
-
-def filled_slots(present: Tensor) -> Tensor:
-    """Return the slots (t,) that any of the windows (B, T) fills."""
-    return present.any(dim=0).nonzero().flatten()
