@@ -7,11 +7,8 @@ DIR holds motion capture, Human3.6M or MPI-INF-3DHP, see motions.
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-import json
 import logging
-import math
 from pathlib import Path
-import time
 
 from diffpose_ros.core.checkpoint import (
     Checkpoint,
@@ -25,15 +22,12 @@ from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.train.lift3d_loss import encoder_errors, held_out_errors, lift3d_losses
 from diffpose_ros.train.loop import (
-    average,
     average_gradients,
+    Budget,
     Ema,
     join_others,
-    load_state,
-    read_state,
-    state_tensors,
+    RunFolder,
     take_from_first,
-    write_state,
 )
 from diffpose_ros.train.mocap import Clips
 from diffpose_ros.train.motions import motion_clips, motion_files
@@ -46,7 +40,6 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 
 MIXTURE_AT = (0.05, 0.2, 0.45)  # progress at which the mixture is fitted anew
-STATE = 'state.safetensors'  # in the folder of the run
 CHECKS = 12  # validations per training
 HELD_OUT_WINDOWS = 256
 SIZES = LiftModelConfig()
@@ -64,15 +57,10 @@ class TrainConfig:
     minutes: float = 60
     batch: int = 64
     lr: float = 1e-3
-    warm_up: int = 200
     weight_decay: float = 0.01
     ema: float = 0.999
     seed: int = 0
     denoise: bool = True
-
-    def __post_init__(self) -> None:
-        if self.minutes <= 0:
-            raise ValueError(f'minutes = {self.minutes}; set how long to train')
 
 
 class Trainer:
@@ -88,7 +76,8 @@ class Trainer:
         rank: int = 0,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.out, self.device, self.rank = config, out, device, rank
+        self.config, self.device, self.rank = config, device, rank
+        self.budget = Budget(config.minutes)
         self.model = LiftModel(sizes).to(device)
         self.ema = Ema(self.model, config.ema)
         self.random = torch.Generator()
@@ -97,13 +86,14 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
-        self.step, self.elapsed_s, self.checks, self.fits = 0, 0.0, 0, 0
+        self.checks, self.fits = 0, 0
         self.files = motion_files(data)
         self.sampler = self._sampler(motion_clips(data, 'train'), self.drawing)
         held_out = motion_clips(data, 'held_out')
         self.held_out = self._sampler(held_out, torch.Generator().manual_seed(1)).draw(
             HELD_OUT_WINDOWS, 'causal'
         )
+        self.folder = RunFolder(out)
 
     def draw_anew(self, step: int) -> None:
         """Seed all draws by what this process is and how far it is."""
@@ -114,37 +104,33 @@ class Trainer:
     def _sampler(self, clips: Clips, random: torch.Generator) -> WindowSampler:
         return WindowSampler(clips, self.model.config.past, self.model.config.future, random)
 
-    @property
-    def progress(self) -> float:
-        """Share of the time that passed."""
-        return min(1.0, self.elapsed_s / 60 / self.config.minutes)
-
     def run(self) -> None:
         """Train until the time is over; checks, saves and exports on the way."""
-        bar = tqdm(
-            total=self.config.minutes,
-            unit='min',
-            initial=self.elapsed_s / 60,
-            disable=self.rank > 0,
-        )
-        while self.progress < 1:
-            began = time.monotonic()
-            losses = self.train_step()
-            if self.fits < sum(self.progress >= at for at in MIXTURE_AT):
-                self.fit_mixture()
-            spent_s = average(time.monotonic() - began)
-            self.elapsed_s += spent_s
-            bar.update(spent_s / 60)
-            if self.progress * CHECKS >= self.checks + 1 or self.progress == 1:
-                self.checks += 1
-                if self.rank == 0:
-                    self.check(losses)
-        bar.close()
+        self.budget.start()
+        with tqdm(unit='step', mininterval=30, disable=self.rank > 0) as bar:
+            while self.budget.progress < 1:
+                losses = self.train_step()
+                if self.fits < self.fits_due():
+                    self.fit_mixture()
+                self.budget.advance()
+                bar.update()
+                if self.checks < self.checks_due():
+                    self.checks = self.checks_due()
+                    if self.rank == 0:
+                        self.check(losses)
+
+    def fits_due(self) -> int:
+        """Return how often the mixture should have been fitted by now."""
+        return sum(self.budget.progress >= at for at in MIXTURE_AT)
+
+    def checks_due(self) -> int:
+        """Return how many validations should have been made by now."""
+        return int(self.budget.progress * CHECKS)
 
     def train_step(self) -> dict[str, float]:
         """Take one step of the optimiser."""
         for group in self.optimizer.param_groups:
-            group['lr'] = self.learning_rate()
+            group['lr'] = self.config.lr * self.budget.learning_rate_share()
         kind = int(torch.multinomial(KIND_SHARES, 1, generator=self.random))
         size = self.config.batch * (4 if KINDS[kind] == 'single' else 1)
         windows = self.sampler.draw(size, KINDS[kind])
@@ -155,14 +141,8 @@ class Trainer:
         average_gradients(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
-        self.step += 1
         self.ema.update(self.model)
         return {name: float(value.detach()) for name, value in vars(losses).items()}
-
-    def learning_rate(self) -> float:
-        """Rise in the first steps, then fall like a cosine."""
-        rise = min(1.0, (self.step + 1) / self.config.warm_up)
-        return self.config.lr * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * self.progress)) / 2)
 
     @torch.no_grad()
     def fit_mixture(self) -> None:
@@ -181,24 +161,26 @@ class Trainer:
     def check(self, losses: dict[str, float]) -> None:
         """Measure on held-out motions, log, save, export."""
         record = {
-            'step': self.step,
-            'minutes': round(self.elapsed_s / 60, 2),
-            'lr': self.learning_rate(),
+            'step': self.budget.step,
+            'minutes': round(self.budget.elapsed_s / 60, 2),
             **{f'loss_{name}': value for name, value in losses.items()},
             **held_out_errors(self.ema.model, self.held_out.to(self.device)),
         }
         log.info('%s', record)
-        with (self.out / 'log.jsonl').open('a') as file:
-            file.write(json.dumps(record) + '\n')
+        self.folder.log(**record)
         self.save()
         self.export(record)
 
     def save(self) -> None:
         """Write what a resumed run needs, whole or not at all."""
-        tensors = state_tensors(self.model, self.ema.model, self.optimizer)
-        told = {'step': self.step, 'elapsed_s': self.elapsed_s, 'fits': self.fits}
-        random = {'random': self.random.get_state(), 'drawing': self.drawing.get_state()}
-        write_state(self.out / STATE, tensors | random, told)
+        self.folder.save(
+            self.model,
+            self.ema,
+            self.optimizer,
+            self.budget,
+            random=self.random.get_state(),
+            drawing=self.drawing.get_state(),
+        )
 
     def start_from(self, checkpoint: Checkpoint) -> None:
         """Take weights over; raise ValueError when they do not fit the networks."""
@@ -206,22 +188,22 @@ class Trainer:
         restore(self.ema.model, checkpoint)
 
     def resume(self) -> None:
-        """Continue from the last save; on another kind of device with other draws."""
-        tensors, told = read_state(self.out / STATE)
-        load_state(tensors, self.model, self.ema.model, self.optimizer)
-        self.step, self.elapsed_s, self.fits = told['step'], told['elapsed_s'], told['fits']
-        self.ema.updates = self.step
-        self.draw_anew(self.step)
+        """Continue a run that was stopped; on another kind of device with other draws."""
+        tensors = self.folder.resume(self.model, self.ema, self.optimizer, self.budget)
+        if not tensors:
+            return
+        log.info('resuming %s at step %d', self.folder.path, self.budget.step)
+        self.draw_anew(self.budget.step)
         if self.rank == 0 and len(tensors['drawing']) == len(self.drawing.get_state()):
             self.random.set_state(tensors['random'])
             self.drawing.set_state(tensors['drawing'])
-        self.checks = int(self.progress * CHECKS)  # minutes may be others than before
+        self.checks, self.fits = self.checks_due(), self.fits_due()
 
     def export(self, record: dict[str, float]) -> None:
         """Write the averaged weights as a checkpoint that the lifter loads."""
         tensors: dict[str, Tensor] = dict(self.ema.model.state_dict())
         training = {**asdict(self.config), **record, 'data': self.files}
-        path = self.out / 'lift3d.safetensors'
+        path = self.folder.path / 'lift3d.safetensors'
         save_checkpoint(path, 'lift3d', asdict(self.model.config), tensors, {'training': training})
 
 
@@ -247,16 +229,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='ablation: a deterministic lifter, to be evaluated with --steps 0',
     )
-    parser.add_argument('--resume', action='store_true', help='continue the run in --out')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train as the options say."""
-    if args.resume and not (args.out / STATE).is_file():
-        raise ValueError(f'{args.out} holds no run to resume; check --out, or leave --resume out')
+    """Train as the options say; a run that was stopped goes on where it was."""
     device = pick_device(args.device)
     rank = join_others(device)
-    args.out.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(
         minutes=args.minutes,
         batch=args.batch,
@@ -268,8 +246,7 @@ def run(args: argparse.Namespace) -> int:
     trainer = Trainer(config, args.data, args.out, device, sizes, rank)
     if args.start_from:
         trainer.start_from(load_checkpoint(args.start_from, 'lift3d'))
-    if args.resume:
-        trainer.resume()
+    trainer.resume()
     trainer.run()
     return 0
 

@@ -163,27 +163,37 @@ class RunFolder:
         (self.path / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
 
     def save(
-        self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, budget: Budget
+        self,
+        model: nn.Module,
+        ema: Ema,
+        optimizer: torch.optim.Optimizer,
+        budget: Budget,
+        **others: Tensor,
     ) -> None:
-        """Write the state whole or not at all."""
+        """Write the state, and other tensors with it, whole or not at all."""
         told = {'ema_updates': ema.updates, 'step': budget.step, 'elapsed_s': budget.elapsed_s}
-        write_state(self.state_path, state_tensors(model, ema.model, optimizer), told)
+        tensors = state_tensors(model, ema.model, optimizer) | others
+        dense = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        metadata = {'training': json.dumps(told)}
+        write_atomically(self.state_path, safetensors.torch.save(dense, metadata))
 
     def read(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return tensors and counts of the newest state."""
-        return read_state(self.state_path)
+        with safe_open(self.state_path, 'pt') as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            return tensors, json.loads(file.metadata()['training'])
 
     def resume(
         self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, budget: Budget
-    ) -> bool:
-        """Load the newest state if there is one; say whether there was."""
+    ) -> dict[str, Tensor]:
+        """Load the newest state if there is one, and return its tensors."""
         if not self.state_path.is_file():
-            return False
+            return {}
         tensors, told = self.read()
         load_state(tensors, model, ema.model, optimizer)
         ema.updates = told['ema_updates']
         budget.step, budget.elapsed_s = told['step'], told['elapsed_s']
-        return True
+        return tensors
 
 
 def state_tensors(
@@ -220,17 +230,3 @@ def load_state(
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Return the tensors whose names begin with the prefix, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def write_state(path: Path, tensors: Mapping[str, Tensor], told: dict[str, Any]) -> None:
-    """Write tensors and counts as safetensors, whole or not at all."""
-    dense = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    metadata = {'training': json.dumps(told)}
-    write_atomically(path, safetensors.torch.save(dense, metadata))
-
-
-def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return tensors and counts."""
-    with safe_open(path, 'pt') as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-        return tensors, json.loads(file.metadata()['training'])
