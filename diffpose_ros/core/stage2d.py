@@ -94,8 +94,8 @@ class Stage2D:
         return batch
 
     def _aim(self, track: Track) -> Crop:
-        if track.crop is None or not track.crop.suits(track.box):
-            track.crop = Crop.around(track.box, self._estimator.crop_size)
+        if track.crop is None or not track.crop.suits(track.aim):
+            track.crop = Crop.around(track.aim, self._estimator.crop_size)
             track.features.clear()
         return track.crop
 

@@ -35,6 +35,7 @@ class Track:
     hits: int = 0
     hopeful: bool = False  # a candidate that waits for its second look
     apart: int = 0  # of them where nobody else was near
+    aside: NDArray[np.float64] | None = None  # pixels by which its crop avoids who hides it
     doubts: int = 0  # detections in a row that did not find it, while it was unsure
     crop: Crop | None = None
     pose: Pose2D | None = None  # of the newest frame; None = not seen in it
@@ -53,6 +54,14 @@ class Track:
         if self.hits < min_hits:
             return TrackState.TENTATIVE
         return TrackState.OCCLUDED if self.pose is None else TrackState.CONFIRMED
+
+    @property
+    def aim(self) -> Box:
+        """Where its crop looks for it."""
+        if self.aside is None:
+            return self.box
+        x, y = self.box.x_center + float(self.aside[0]), self.box.y_center + float(self.aside[1])
+        return replace(self.box, x_center=x, y_center=y)
 
     def move(self, stamp_ns: int) -> None:
         """Go on as before until a time, slower and slower while unseen."""

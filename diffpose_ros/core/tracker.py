@@ -3,8 +3,9 @@ Tracks: who is who from frame to frame.
 
 A track moves on by its own velocity and is seen where its crop shows it. Crops of people who meet
 show the same person, so a skeleton does not belong to the crop it comes from but to the track that
-expects it most; who gets none is hidden, and is expected farther along. Detections start new
-tracks, and give a track that lost its person a place to look again.
+expects it most; who gets none is hidden, is expected farther along, and is looked for a little
+aside of who was seen instead. Detections start new tracks, and give a track that lost its person a
+place to look again.
 """
 
 from collections import deque
@@ -33,7 +34,9 @@ MAX_TRIED = 32  # of them that are remembered
 MIN_LIKENESS = 0.35  # of a skeleton to the one that a track expects
 OWN = 0.1  # what a skeleton in the crop of a track that was just seen has ahead of others
 NEWCOMER = 1e-3  # a person known already comes first
+ASIDE = 0.15  # longer sides by which a crop avoids who was seen in it instead
 LIVED = 10  # sightings amid others that make a person of a track, not another's double
+DOUBLE_S = 0.3  # so long a younger track may look aside before it is taken for a double
 MAX_DOUBTS = 10  # detections in a row that find nobody where an unsure track is
 
 
@@ -108,6 +111,7 @@ class Tracker:
                 track.take(people[pairs[i]])
         self._note_who_is_apart()
         taken = {i for j in pairs.values() for i in people[j].finders} - pairs.keys()
+        self._look_aside(taken)
         again = self._look_closer({i: seen for i, seen in found.items() if i not in taken})
         return self._remove(
             [t for i, t in enumerate(self.tracks) if i not in again and self._ends(t, i in taken)]
@@ -166,7 +170,10 @@ class Tracker:
         if track.hits == 0:
             return NEWCOMER * (own and is_sure(seen))
         like, sure = track.likeness(seen), is_sure(seen)
-        if (own and sure) or (like >= MIN_LIKENESS and (sure or track.is_usual(seen))):
+        where_looked_for = own and track.aside is None  # a crop that looks aside may show anybody
+        if (where_looked_for and sure) or (
+            like >= MIN_LIKENESS and (sure or track.is_usual(seen))
+        ):
             return like * seen.score + OWN * (own and track.pose is not None)
         return 0.0
 
@@ -178,7 +185,9 @@ class Tracker:
 
     def _may_be_a_double(self, track: Track) -> bool:
         """Say whether a track was never more than a second look at somebody else."""
-        return track.hits < LIVED and track.apart < self.config.track.min_hits
+        unseen_s = (track.stamp_ns - track.seen_ns) / NANOSECONDS
+        young = track.hits < LIVED and track.apart < self.config.track.min_hits
+        return young and unseen_s > DOUBLE_S
 
     def _of_a_size(self, boxes: Sequence[Box]) -> NDArray[np.bool_]:
         """Say which boxes (m) could be those of the tracks (n), by their size; (n, m)."""
@@ -188,6 +197,17 @@ class Tracker:
 
     def _somebody_meets(self) -> bool:
         return bool(meetings(self.tracks).any())
+
+    def _look_aside(self, taken: set[int]) -> None:
+        """Have the crops that showed somebody else avoid who is nearest, until they are apart."""
+        shared = shared_boxes(self.tracks)
+        for i, track in enumerate(self.tracks):
+            if track.aside is None and i not in taken:
+                continue
+            nearest = int(shared[i].argmax())
+            away = centre(track.box) - centre(self.tracks[nearest].box)
+            length = ASIDE * longer_side(track.box) / max(float(np.linalg.norm(away)), 1.0)
+            track.aside = length * away if shared[i, nearest] > MEETING_IOU else None
 
     def _note_who_is_apart(self) -> None:
         seen = [track for track in self.tracks if track.pose is not None]
@@ -203,12 +223,20 @@ class Tracker:
 
 def meetings(tracks: Sequence[Track]) -> NDArray[np.bool_]:
     """Return which of the tracks (n) overlap another one."""
-    if len(tracks) < 2:
-        return np.zeros(len(tracks), bool)
+    return np.asarray((shared_boxes(tracks) > MEETING_IOU).any(axis=1))
+
+
+def shared_boxes(tracks: Sequence[Track]) -> NDArray[np.float64]:
+    """Return how much tracks overlap each other (n, n), 0 with themselves."""
     corners = corners_of(track.box for track in tracks)
     shared, _ = overlaps(corners, corners)
     np.fill_diagonal(shared, 0)
-    return np.asarray((shared > MEETING_IOU).any(axis=1))
+    return shared
+
+
+def centre(box: Box) -> NDArray[np.float64]:
+    """Return x and y of a box's centre."""
+    return np.array([box.x_center, box.y_center])
 
 
 def longer_side(box: Box) -> float:

@@ -134,7 +134,8 @@ def test_of_two_tracks_on_one_person_the_older_stays():
     tracker = Tracker(CONFIG)
     follow(tracker, 0, LEFT, RIGHT, detections=[LEFT, RIGHT])
     old, young = ids(tracker)
-    assert follow(tracker, 1, LEFT, LEFT) == [young]
+    lost = [one for frame in range(1, 15) for one in follow(tracker, frame, LEFT, LEFT)]
+    assert lost == [young]
     assert ids(tracker) == [old]
 
 
@@ -282,8 +283,22 @@ def test_a_track_that_was_never_apart_from_another_is_its_double_and_ends():
     for frame in range(5):
         follow(tracker, frame, LEFT, beside, detections=() if frame else [LEFT, beside])
     person, double = ids(tracker)
-    assert follow(tracker, 5, LEFT, LEFT) == [double]
+    lost = {frame: follow(tracker, frame, LEFT, LEFT) for frame in range(5, 15)}
+    assert {frame for frame in lost if lost[frame]} == {14}  # it was given 0.3 s to look aside
+    assert lost[14] == [double]
     assert ids(tracker) == [person]
+
+
+def test_a_crop_that_showed_somebody_else_looks_aside_until_they_are_apart():
+    tracker = Tracker(CONFIG)
+    walk(tracker, range(13))
+    front, behind = tracker.tracks
+    walk(tracker, range(13, 15), hidden=range(13, 15))
+    assert front.aim == front.box
+    away = behind.box.x_center - front.box.x_center
+    assert (behind.aim.x_center - behind.box.x_center) * away > 0
+    walk(tracker, range(15, 30))
+    assert behind.aim == behind.box
 
 
 def test_who_is_hidden_is_told_to_be_and_moves_on():
