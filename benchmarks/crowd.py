@@ -68,7 +68,7 @@ class Crowd:
         """Return bodies four metres away."""
         return [self._body(track, config.inference.hypotheses) for track in tracks]
 
-    def warm_up(self, settings: InferenceConfig | None = None) -> None:
+    def warm_up(self, settings: InferenceConfig | None = None, most: int = 1) -> None:
         """Need nothing."""
 
     def _pose(self, track: Track) -> Pose2D:
