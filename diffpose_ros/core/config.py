@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 Config = TypeVar('Config')
 
+NODE = '/diffpose'  # who has these settings in a ROS graph, unless renamed
 MIN_HEIGHT_M = 0.5  # nobody is shorter
 PRECISIONS = ('auto', 'float32', 'bfloat16')
 

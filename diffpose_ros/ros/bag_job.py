@@ -14,12 +14,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.offline.bag import BagReader, BagWriter, open_bag
 from diffpose_ros.offline.jobs import Job, MakePipeline
 from diffpose_ros.offline.options import add_settings, file_state, output, settings
-from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.segments import Answer
 from diffpose_ros.ros.bag_messages import Speaker, spoken

@@ -9,8 +9,8 @@ import resource
 import time
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diffpose_ros.core.config import NODE
 from diffpose_ros.core.people import FrameResult
-from diffpose_ros.offline.recording import NODE
 from diffpose_ros.offline.stage_times import STAGES
 from diffpose_ros.ros.settings import DiagnosticsConfig
 from diffpose_ros.ros.timing import Timing

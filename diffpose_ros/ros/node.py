@@ -11,9 +11,9 @@ import traceback
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.compat import IMAGE_CONVERTER, refuse_invalid_transitions
