@@ -12,6 +12,7 @@ import cv2
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
 from diffpose_ros.core.people import Box, check_finite, overlaps
+from diffpose_ros.video2d.layers import fold_batch_norms
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -49,7 +50,7 @@ class PersonDetector:
         lowest_score: float = 0.1,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        network.eval().fold()
+        fold_batch_norms(network.eval())
         self._network = network.to(device, precision)
         self._device, self._precision = device, precision
         self._views = tuple(views)

@@ -3,6 +3,7 @@ from diffpose_ros.core.detector import body_corners, keep_distinct, peaks, Perso
 from diffpose_ros.core.detector_network import boxes_of_cells, DetectorNetwork
 from diffpose_ros.core.people import corners_of, overlaps
 from diffpose_ros.offline.video import VideoReader
+from diffpose_ros.video2d.layers import fold_batch_norms
 import numpy as np
 import pytest
 import torch
@@ -50,7 +51,7 @@ def test_folding_the_batch_norms_changes_nothing():
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
     images = torch.rand(2, 3, 64, 96)
     before = network(images)
-    network.fold()
+    fold_batch_norms(network)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
     for a, b in zip(before, network(images), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
