@@ -5,15 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.files import whole
+from diffpose_ros.core.gaussian import (
+    SHARES,
+    shares_within,
+    squared_mahalanobis,
+    squared_radius,
+)
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.mpjpe import HIP
-from diffpose_ros.lift3d.calibration import CHI2_3, squared_mahalanobis
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 Floats = NDArray[np.float64]
 
@@ -28,17 +32,13 @@ def coverage(estimate: Floats, covariance: Floats, truth: Floats) -> dict[str, f
     estimate, truth  (F, J, 3)     metres, relative to the hip
     covariance       (F, J, 3, 3)  metres squared
     """
-    squared = squared_mahalanobis((truth - estimate)[:, MOVING], covariance[:, MOVING])
-    return {
-        f'coverage_{round(100 * share)}': float((squared < radius).mean())
-        for share, radius in CHI2_3.items()
-    }
+    return shares_within((truth - estimate)[:, MOVING], covariance[:, MOVING])
 
 
 def reliability(estimate: Floats, covariance: Floats, truth: Floats) -> Floats:
     """Return the share of joints within the ellipsoids of the shares in CLAIMED, (97,)."""
     squared = squared_mahalanobis((truth - estimate)[:, MOVING], covariance[:, MOVING])
-    radii = chi2(3).ppf(CLAIMED)
+    radii = [squared_radius(share, 3) for share in CLAIMED]
     return np.searchsorted(np.sort(squared, axis=None), radii) / squared.size
 
 
@@ -63,7 +63,7 @@ def _draw_reliability(
     axes: Axes, rows: Sequence[dict[str, Any]], curves: Sequence[Floats]
 ) -> None:
     axes.plot([0, 1], [0, 1], color='grey', linewidth=1)
-    marked = [int(np.abs(CLAIMED - share).argmin()) for share in CHI2_3]
+    marked = [int(np.abs(CLAIMED - share).argmin()) for share in SHARES]
     for row, curve in zip(rows, curves, strict=True):
         label = f'K = {row["steps"]}, N = {row["hypotheses"]}'
         axes.plot(CLAIMED, curve, marker='.', markevery=marked, label=label)

@@ -11,6 +11,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig, PRECISIONS
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.device import pick_precision
+from diffpose_ros.core.gaussian import shares_within
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.arguments import json_file
@@ -104,7 +105,7 @@ def measure(people: People, predictions: Predictions) -> dict:
         'pck_per_joint': pck.per_joint(correct, labelled, people.skeleton),
         'doubled': pck.doubled(found, truth, labelled, people.skeleton),
         'ece': pck.expected_calibration_error(score[labelled], correct[labelled]),
-        **pck.coverage((found - truth)[labelled], predictions.covariance[counted][labelled]),
+        **shares_within((found - truth)[labelled], predictions.covariance[counted][labelled]),
         'people': int(counted.sum()),
     }
 
