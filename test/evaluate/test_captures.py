@@ -5,7 +5,7 @@ import json
 
 from diffpose_ros.core.camera import Camera, rotate_rays
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.evaluate import h36m, lifting, mpi_inf_3dhp
+from diffpose_ros.evaluate import captures, h36m, lifting, mpi_inf_3dhp
 from diffpose_ros.evaluate.captures import capture_windows, towards
 from diffpose_ros.evaluate.lifting import Lifted
 from diffpose_ros.lift3d.lifter import LiftedPose
@@ -147,8 +147,7 @@ def test_pck_and_auc_of_3dhp_count_its_fourteen_joints(poses):
 
 @pytest.fixture
 def standing(monkeypatch):
-    for module in (h36m, mpi_inf_3dhp):
-        monkeypatch.setattr(module, 'load_lifter', lambda args: (Standing(), 'standing'))
+    monkeypatch.setattr(captures, 'load_lifter', lambda args: (Standing(), 'standing'))
 
 
 def evaluate(module, words):
