@@ -181,6 +181,7 @@ def build(kind: Callable[[], Config], values: Mapping[str, Any], prefix: str = '
             arguments[spec.name] = build(type(before), values, f'{name}.')
         else:
             arguments[spec.name] = _typed(name, values[name], type(before))
+            # again when the dataclass is made, but here with the name that users know
             check_setting(name, arguments[spec.name], dict(spec.metadata))
     return type(default)(**arguments)
 

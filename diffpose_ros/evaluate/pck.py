@@ -1,12 +1,12 @@
 """PCK: the share of joints found within a part of the torso's length; and its calibration."""
 
+from diffpose_ros.core.people import SCORE_RADIUS
 from diffpose_ros.core.skeleton import Skeleton
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-RADIUS = 0.2  # share of the torso
 MIN_TORSO_PX = 8.0
 TORSO = ('r_shoulder', 'l_hip')
 ON_LIMBS = ('elbow', 'wrist', 'knee', 'ankle')
@@ -32,7 +32,7 @@ def correct_joints(predicted: Floats, truth: Floats, skeleton: Skeleton) -> NDAr
     returns           (N, J)
     """
     error = np.linalg.norm(predicted - truth, axis=-1)
-    return error <= RADIUS * torso_length(truth, skeleton)[:, None]
+    return error <= SCORE_RADIUS * torso_length(truth, skeleton)[:, None]
 
 
 def per_joint(
