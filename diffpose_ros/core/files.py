@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """
     Yield another path to write to; what was written there takes the place of path at the end.
 
@@ -28,7 +28,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that nobody ever sees half of it."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_bytes(data)
 
 

@@ -67,5 +67,5 @@ def run(args: argparse.Namespace) -> int:
         )
     ]
     told = {'device': str(device), 'threads': args.threads, 'peak_gflops': peak}
-    compare.conclude({**told, 'rows': rows}, args)
+    compare.write_and_compare({**told, 'rows': rows}, args)
     return 0

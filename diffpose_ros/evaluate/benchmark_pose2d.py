@@ -75,5 +75,5 @@ def run(args: argparse.Namespace) -> int:
                 backbones = ratio(work, backbone)
                 rows.append({**effort, **cost(work, peak), 'backbones': backbones})
     told = {'device': str(device), 'threads': args.threads, 'peak_gflops': peak}
-    compare.conclude({**told, 'rows': rows}, args)
+    compare.write_and_compare({**told, 'rows': rows}, args)
     return 0

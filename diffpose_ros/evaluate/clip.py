@@ -25,7 +25,7 @@ from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.coverage import coverage
-from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
 from diffpose_ros.evaluate.pck import correct_joints, expected_calibration_error, torso_length
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     results = list(follow(pipeline, args.video, labels, args.centred))
     fps = len(results) / (time.perf_counter() - start)
-    conclude(args.out, {**measure(results, labels), 'fps': fps})
+    write_figures(args.out, {**measure(results, labels), 'fps': fps})
     return 0
 
 

@@ -27,7 +27,7 @@ def earlier(path: str) -> dict[str, Any]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def conclude(result: dict[str, Any], args: argparse.Namespace) -> None:
+def write_and_compare(result: dict[str, Any], args: argparse.Namespace) -> None:
     """Write a result and tell what became of the earlier one."""
     write_json(args.out, result)
     if args.compare is not None:

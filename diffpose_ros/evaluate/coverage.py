@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.gaussian import (
     SHARES,
     shares_within,
@@ -55,7 +55,7 @@ def plot_settings(path: Path, rows: Sequence[dict[str, Any]], curves: Sequence[F
     _draw_reliability(axes[0], rows, curves)
     if len(rows) > 1:
         _draw_errors(axes[1], rows)
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         figure.savefig(partial, dpi=100)
 
 

@@ -19,7 +19,7 @@ from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box, corners_of, overlaps
 from diffpose_ros.evaluate.arguments import count, json_file
-from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.posetrack_ap import joint_ap
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames
@@ -34,7 +34,7 @@ LEAST_IOU = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PictureResult:
     """
     What was found in one picture.
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
     outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
-    conclude(args.out, {'model': checkpoint.model_id, **measure(outcomes)})
+    write_figures(args.out, {'model': checkpoint.model_id, **measure(outcomes)})
     return 0
 
 
@@ -94,13 +94,15 @@ def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Fl
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]
 
 
-def look(detector: PersonDetector, image: NDArray[np.uint8], bodies: list[Floats]) -> Outcome:
+def look(
+    detector: PersonDetector, image: NDArray[np.uint8], bodies: list[Floats]
+) -> PictureResult:
     """Detect in one picture and compare."""
     start = time.perf_counter()
     boxes = detector.detect(image)
     ms = 1000 * (time.perf_counter() - start)
     scores, shown = np.array([box.score for box in boxes]), shown_of(bodies, image)
-    return Outcome(scores, rightness(boxes, shown), len(shown), ms)
+    return PictureResult(scores, rightness(boxes, shown), len(shown), ms)
 
 
 def shown_of(bodies: Sequence[Floats], image: NDArray[np.uint8]) -> list[Floats]:
@@ -122,7 +124,7 @@ def rightness(boxes: Sequence[Box], bodies: Sequence[Floats]) -> NDArray[np.bool
     return right
 
 
-def measure(outcomes: Sequence[Outcome]) -> dict[str, float]:
+def measure(outcomes: Sequence[PictureResult]) -> dict[str, float]:
     """Return the figures; precision, recall and false alarms at the default threshold."""
     threshold = DetectorConfig().score_threshold
     scores = np.concatenate([outcome.scores for outcome in outcomes])

@@ -15,7 +15,7 @@ from diffpose_ros.core.gaussian import shares_within
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.arguments import json_file
-from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.train.labelled import FOLD_NUMBERS, FOLDS, People, read_people
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
@@ -146,5 +146,5 @@ def run(args: argparse.Namespace) -> int:
         'ensembles': effort.ensembles,
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
-    conclude(args.out, result)
+    write_figures(args.out, result)
     return 0

@@ -14,7 +14,7 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from diffpose_ros.core.clip import NANOSECONDS
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 import numpy as np
 from numpy.typing import NDArray
 
@@ -126,7 +126,7 @@ class VideoWriter:
 
     def __enter__(self) -> 'VideoWriter':
         self._open = ExitStack()
-        partial = self._open.enter_context(whole(self.path))
+        partial = self._open.enter_context(atomic_path(self.path))
         container, self._stream = h264(partial, self._width, self._height, self._fps, self.ENCODER)
         self._container = self._open.enter_context(container)
         self._stream.codec_context.time_base = TICK

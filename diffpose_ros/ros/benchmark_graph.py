@@ -215,5 +215,5 @@ def run(args: argparse.Namespace) -> int:
         plays = {'peak': fastest(opened.play, args.highest)}
         plays |= {f'{rate:g} Hz': opened.play(rate) for rate in args.rates}
     sys.stdout.write(table(plays) + '\n')
-    compare.conclude({**describe(), 'seconds': args.seconds, **plays}, args)
+    compare.write_and_compare({**describe(), 'seconds': args.seconds, **plays}, args)
     return 0

@@ -263,5 +263,5 @@ def run(args: argparse.Namespace) -> int:
         finally:
             rclpy.try_shutdown()
     sys.stdout.write(table(result))
-    compare.conclude(result, args)
+    compare.write_and_compare(result, args)
     return 0

@@ -48,7 +48,7 @@ SUCCESS = TransitionCallbackReturn.SUCCESS
 Transition = Callable[['DiffposeNode', LifecycleState], TransitionCallbackReturn]
 
 
-def told(transition: Transition) -> Transition:
+def report_failure(transition: Transition) -> Transition:
     """Tell why a transition fails, which rclpy does not; a wrong setting needs no traceback."""
 
     @wraps(transition)
@@ -93,7 +93,7 @@ class DiffposeNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
 
-    @told
+    @report_failure
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the networks, run them once, announce the topics."""
         self._health.broken = ''
@@ -108,7 +108,7 @@ class DiffposeNode(LifecycleNode):
         )
         return SUCCESS
 
-    @told
+    @report_failure
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera."""
         self._health = Health()
@@ -130,7 +130,7 @@ class DiffposeNode(LifecycleNode):
         self._listen(kind, self._image_topic, self._on_image)
         return SUCCESS
 
-    @told
+    @report_failure
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening, say that nobody is seen, keep the networks."""
         work = self._work
@@ -139,13 +139,13 @@ class DiffposeNode(LifecycleNode):
         work.pause()
         return SUCCESS
 
-    @told
+    @report_failure
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Give the memory back."""
         self._release()
         return SUCCESS
 
-    @told
+    @report_failure
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End, from whatever state."""
         if self._worker is not None:
@@ -153,7 +153,7 @@ class DiffposeNode(LifecycleNode):
         self._release()
         return SUCCESS
 
-    @told
+    @report_failure
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Return to where the node can be configured again."""
         self._stop(STOP_TIMEOUT_S)

@@ -22,7 +22,7 @@ from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.device import pick_device, pick_precision
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.people import Box, overlaps
 from diffpose_ros.evaluate.images2d import estimate_single
 from diffpose_ros.train.frames import Frames, Picture
@@ -126,7 +126,7 @@ def main() -> int:
     args = parser.parse_args()
     device = pick_device('auto')
     columns = search(Frames(args.data / 'images2d'), Search(device))
-    with whole(args.out) as path:
+    with atomic_path(args.out) as path:
         np.savez_compressed(path, **columns)
     return 0
 

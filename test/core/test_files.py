@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from diffpose_ros.core.files import read_arrays, whole, write_atomically
+from diffpose_ros.core.files import atomic_path, read_arrays, write_atomically
 import numpy as np
 import pytest
 
@@ -23,14 +23,14 @@ def test_the_folder_of_a_file_is_made(tmp_path):
 def test_a_failure_keeps_the_file_of_before(tmp_path, error):
     path = tmp_path / 'a.json'
     path.write_text('before')
-    with suppress(error), whole(path) as partial:
+    with suppress(error), atomic_path(path) as partial:
         partial.write_text('half')
         raise error
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [('a.json', 'before')]
 
 
 def test_the_partial_file_keeps_its_ending_so_that_encoders_know_the_format(tmp_path):
-    with whole(tmp_path / 'a.mp4') as partial:
+    with atomic_path(tmp_path / 'a.mp4') as partial:
         assert partial.suffix == '.mp4'
         partial.write_bytes(b'')
 

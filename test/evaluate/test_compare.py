@@ -19,7 +19,7 @@ def arguments(*words):
 def test_the_ratio_of_every_number_that_both_have_is_told(tmp_path, capsys):
     earlier = tmp_path / 'before.json'
     earlier.write_text(json.dumps(BEFORE))
-    compare.conclude(NOW, arguments(tmp_path / 'now.json', '--compare', earlier))
+    compare.write_and_compare(NOW, arguments(tmp_path / 'now.json', '--compare', earlier))
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert rows == [
         ['peak.hz', '10', '15', '1.50'],
@@ -30,7 +30,7 @@ def test_the_ratio_of_every_number_that_both_have_is_told(tmp_path, capsys):
 
 
 def test_without_an_earlier_result_only_the_file_is_written(tmp_path, capsys):
-    compare.conclude(NOW, arguments(tmp_path / 'deep' / 'now.json'))
+    compare.write_and_compare(NOW, arguments(tmp_path / 'deep' / 'now.json'))
     assert (tmp_path / 'deep' / 'now.json').is_file()
     assert capsys.readouterr().out == ''
 
