@@ -79,13 +79,6 @@ def test_peaks_are_the_cells_that_no_neighbour_surpasses_best_first():
     np.testing.assert_allclose(boxes[:, 0], [4, 1])
 
 
-def test_overlap_of_two_half_covered_squares():
-    one, others = np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])
-    (iou,), (inside,) = overlaps(one, others)
-    np.testing.assert_allclose(iou, [1 / 3, 0])
-    np.testing.assert_allclose(inside, [1 / 2, 0])
-
-
 def test_duplicates_and_body_parts_go_but_neighbours_stay():
     boxes = np.array(
         [

@@ -80,6 +80,8 @@ def test_clutter_is_repeatable_and_varied():
 
 
 def test_photographs_are_colour_pictures():
-    for image in photographs():
+    images = photographs()
+    assert images
+    for image in images:
         assert image.ndim == 3
         assert image.dtype == np.uint8
