@@ -9,6 +9,7 @@ Config = TypeVar('Config')
 NODE = '/diffpose'  # who has these settings in a ROS graph, unless renamed
 MIN_HEIGHT_M = 0.5  # nobody is shorter
 PRECISIONS = ('auto', 'float32', 'bfloat16')
+KINDS = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'text'}
 
 
 def setting(
@@ -190,5 +191,5 @@ def _typed(name: str, value: Any, kind: type) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise ValueError(f'{name} = {value!r} is no {kind.__name__}; give a {kind.__name__}')
+        raise ValueError(f'{name} = {value!r}; give {KINDS[kind]}')
     return value

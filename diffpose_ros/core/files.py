@@ -63,7 +63,7 @@ def read_arrays(
         raise
     except Exception as error:  # NumPy and zipfile fail in many ways on a stranger's file
         raise ValueError(
-            f'{path} is no .npz file, or damaged ({type(error).__name__}); get it again'
+            f'{path} is not a readable .npz file ({type(error).__name__}); get it again'
         ) from error
     if missing:
         raise ValueError(f'{path} lacks {missing}; give a file that holds these arrays')

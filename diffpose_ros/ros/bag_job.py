@@ -149,7 +149,7 @@ def read(cdr: bytes, kind: type) -> Any:
     try:
         return deserialize_message(cdr, kind)
     except Exception as error:
-        raise ValueError(f'this is no {kind.__name__}, or damaged: {error}') from error
+        raise ValueError(f'not a valid {kind.__name__} message: {error}') from error
 
 
 def choose(
@@ -167,7 +167,7 @@ def choose(
 
 
 def camera_info_beside(reader: BagReader, topic: str) -> str | None:
-    """Return the CameraInfo topic that belongs to an image topic by custom, if it is there."""
+    """Return the CameraInfo topic next to an image topic, by ROS convention, if it exists."""
     camera = topic.removesuffix('/compressed').rpartition('/')[0]
     beside = f'{camera}/camera_info'
     found = [c for c in reader.connections if c.topic == beside and c.msgtype == CAMERA_INFO]

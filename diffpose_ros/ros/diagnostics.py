@@ -23,7 +23,7 @@ TROUBLE_S = 2.0  # an error is told for so long
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 STALE = DiagnosticStatus.STALE
-NO_PUBLISHER = ', which nobody publishes, or not with a quality of service that fits'
+NO_PUBLISHER = ', which nobody publishes with a compatible QoS'
 PUBLISHERS = 'publishers of '  # and a topic: keys of the input's status
 SUBSCRIBERS = 'subscribers of '  # of the inference's
 Verdict = tuple[bytes, str]

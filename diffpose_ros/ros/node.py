@@ -164,7 +164,7 @@ class DiffposeNode(LifecycleNode):
         """Configure and activate."""
         configured = self.trigger_configure() == SUCCESS
         if not (configured and self.trigger_activate() == SUCCESS):
-            self.get_logger().error('mend that and start the node again')
+            self.get_logger().error('fix the error above and start the node again')
 
     def close(self) -> bool:
         """End, whatever the state; return whether the worker ended in time."""

@@ -53,5 +53,5 @@ def test_files_that_hold_no_arrays_are_refused_in_words(tmp_path):
     contents = [b'', b'text', data[: len(data) // 2], (tmp_path / 'one.npy').read_bytes()]
     for content in contents:
         (tmp_path / 'a.npz').write_bytes(content)
-        with pytest.raises(ValueError, match=r'is no \.npz file, or damaged'):
+        with pytest.raises(ValueError, match=r'is not a readable \.npz file'):
             read_arrays(tmp_path / 'a.npz', ['a'])

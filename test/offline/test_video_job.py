@@ -121,7 +121,7 @@ def test_parts_of_another_job_are_not_mixed_in(video, job, make):
         (['{video}', '-o', 'out.mp4', '--camera', 'nowhere.yaml'], 'nowhere.yaml'),
         (['{video}', '-o', 'out.mp4', '--device', 'tpu'], 'set it to auto, cpu, cuda or cuda:N'),
         (['{video}', '-o', 'out.mp4', '--set', 'inference.ensemble=4'], 'inference.ensembles'),
-        (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=many'], 'give a int'),
+        (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=many'], 'give a whole number'),
         (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=0'], 'inference.steps = 0'),
         (['{video}', '-o', 'out.mp4', '--set', 'detector.source=topic'], 'is for the node'),
     ],
