@@ -19,6 +19,7 @@ SURE_SCORE = 0.55  # mean score of the joints from which a skeleton is somebody:
 REACH, REACH_PER_S = 0.1, 0.6  # how far joints may be off, in sizes, and more while unseen
 SHRUNK, FADED = 0.5, 0.6  # of the usual size and score: an unsure skeleton below is none
 USUAL_GAIN, VELOCITY_GAIN = 0.2, 0.4  # of the newest sighting
+LEAST_STEP_S = 0.02  # images nearer to each other, as drivers send them in bursts, tell no speed
 MAX_SIGHTINGS = 256  # that are remembered
 COAST_S = 0.5  # in so long an unseen person slows down to a third, and the usual score falls
 
@@ -109,7 +110,7 @@ class Track:
         known = np.asarray(np.isfinite(error).all(axis=1))
         passed_s = (self.stamp_ns - self.seen_ns) / NANOSECONDS
         if known.any() and passed_s > 0:
-            ahead = np.median(error[known], axis=0) / passed_s
+            ahead = np.median(error[known], axis=0) / max(passed_s, LEAST_STEP_S)
             self.velocity = self.velocity + trust * VELOCITY_GAIN * ahead
         xy = np.where(known[:, None], expected.xy + trust * error, seen.pose.xy)
         self.expected = replace(seen.pose, xy=xy)

@@ -7,6 +7,7 @@ expects it most; who gets none is hidden, and is expected farther along. Detecti
 tracks, and give a track that lost its person a place to look again.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from diffpose_ros.core.camera import Camera
@@ -28,6 +29,7 @@ MIN_JOINTS = 7  # measured joints that keep a skeleton alive
 HOPEFUL_SCORE = 0.36  # mean score of a candidate's joints that makes a second look worth while
 MIN_PIXELS = 16  # nobody is shorter
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
+MAX_TRIED = 32  # of them that are remembered
 MIN_LIKENESS = 0.35  # of a skeleton to the one that a track expects
 OWN = 0.1  # what a skeleton in the crop of a track that was just seen has ahead of others
 NEWCOMER = 1e-3  # a person known already comes first
@@ -45,6 +47,7 @@ class Tracker:
         self.born = 0  # ids given
         self._frames_since_detection = 0
         self._searched_ns = 0
+        self._tried: deque[Box] = deque(maxlen=MAX_TRIED)  # candidates of late, until all were
 
     def wants_detection(self, stamp_ns: int) -> bool:
         """Say whether the frame of this time should be searched for people."""
@@ -118,6 +121,7 @@ class Tracker:
     def clear(self) -> list[str]:
         """End all tracks; return their ids."""
         self.crowded = False
+        self._tried.clear()
         return self._remove(list(self.tracks))
 
     def _start(self, strangers: Sequence[Box], stamp_ns: int) -> None:
@@ -125,9 +129,18 @@ class Tracker:
         candidates = [box for box in strangers if box.score >= threshold]
         free = max(0, self.config.max_people - len(self.tracks))
         self.crowded = len(candidates) > free
-        for box in candidates[: min(MAX_CANDIDATES, free)]:
+        for box in self._in_turn(candidates)[: min(MAX_CANDIDATES, free)]:
+            self._tried.append(box)
             self.born += 1
             self.tracks.append(Track(f'b{self.born:04d}', box, stamp_ns, stamp_ns))
+
+    def _in_turn(self, candidates: list[Box]) -> list[Box]:
+        """Put those first that were not tried of late: a thing must not keep people out."""
+        overlap, _ = overlaps(corners_of(candidates), corners_of(self._tried))
+        tried = (overlap > DRIFTED_IOU).any(axis=1)
+        if tried.all():
+            self._tried.clear()
+        return [candidates[i] for i in np.argsort(tried, kind='stable')]
 
     def _look_closer(self, found: Mapping[int, Skeleton2D]) -> list[int]:
         """Move new candidates who may be somebody to where their joints are; return which."""

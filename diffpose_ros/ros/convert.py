@@ -122,6 +122,7 @@ def inference_info(info: InferenceInfo) -> InferenceInfoMsg:
         ensembles=info.ensembles,
         steps_3d=info.lift_steps,
         hypotheses=info.hypotheses,
+        window_2d=info.window,
         window_frames=info.window_frames,
         lookahead_ms=info.lookahead_s * 1000,
         model_id=info.model_id,

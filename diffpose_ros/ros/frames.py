@@ -48,6 +48,7 @@ class FrameWork:
         self._last_seq = 0
         self._last_ns = 0  # stamp of the newest image worked on
         self._lost: tuple[str, ...] = ()  # with images that failed
+        self._told: tuple[str, ...] = ()  # who was in the last result
         self._complaint = ('', 0.0)  # about the camera, and since when
         self._complained = ''
 
@@ -79,13 +80,15 @@ class FrameWork:
         self._logger.error('the worker thread had ended; a new one goes on')
 
     def _recover(self, reason: str) -> None:
+        """Forget everybody: who knows in what state the pipeline was left."""
         self._health.failed(reason)
-        self._lost += self._pipeline.reset()  # who knows in what state it was left
+        self._lost = self._told
+        self._pipeline.reset()
 
     def pause(self) -> None:
         """Infer nothing more; say that nobody is seen."""
         if not self.paused:
-            lost, self._lost = self._lost + self._pipeline.reset(), ()
+            lost, self._lost, self._told = self._lost + self._pipeline.reset(), (), ()
             self.paused = True
             self._outputs.clear(lost, self._parameters.node)
 
@@ -151,6 +154,7 @@ class FrameWork:
         result = self._step(Frame(image, to_ns(header.stamp), camera, depth, boxes), timing)
         with timing.stage('publish'):
             published = self._outputs.people(result, arrival, size, settings)
+        self._told = tuple(person.track_id for person in result.people)
         timing.finish()
         self._budget.learn(result, timing.stages_ms, timing.total_ms)
         dropped, self._last_seq = arrival.seq - self._last_seq - 1, arrival.seq

@@ -29,10 +29,11 @@ MAX_PIXELS = 2**26  # a few bytes of PNG can claim gigapixels
 
 def to_rgb(msg: Image | CompressedImage) -> Rgb:
     """Return the pixels (H, W, 3) of a message; ValueError says what is wrong with it."""
-    if msg.header.stamp.nanosec >= 1_000_000_000:
+    stamp = msg.header.stamp
+    if stamp.sec < 0 or stamp.nanosec >= 1_000_000_000:
         raise ValueError(
-            f'image stamp has {msg.header.stamp.nanosec} nanoseconds, allowed are fewer than '
-            '1000000000; repair the clock of the camera driver'
+            f'image stamp has {stamp.sec} seconds and {stamp.nanosec} nanoseconds, allowed are 0 '
+            'and more, and fewer than 1000000000; repair the clock of the camera driver'
         )
     return compressed_to_rgb(msg) if isinstance(msg, CompressedImage) else image_to_rgb(msg)
 

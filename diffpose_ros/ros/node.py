@@ -81,8 +81,7 @@ class DiffposeNode(LifecycleNode):
         self._worker: NewestWorker | None = None
         self._stuck: list[NewestWorker] = []  # told to end, and still inside the networks
         self._inputs: list[Subscription] = []
-        self._cameras = CameraSource()
-        self._companions: Companions | None = None
+        self._cameras, self._companions = CameraSource(), None
         self._health = Health()
         self._seq = 0
         self._ids_given = 0  # by pipelines before this one
@@ -251,6 +250,7 @@ class DiffposeNode(LifecycleNode):
         if self._pipeline is not None:
             self._ids_given = self._pipeline.ids_given
         self._outputs = self._pipeline = self._companions = None
+        self._cameras = CameraSource()  # calibrations of before hold no more
         gc.collect()
         torch.cuda.empty_cache()
 

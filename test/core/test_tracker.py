@@ -349,3 +349,29 @@ def test_somebody_of_another_size_is_not_who_was_lost():
     child = replace(LEFT, width=40, height=90)
     tracker.associate([child], 2 * FRAME_NS)
     assert tracker.tracks[0].box.height > 150
+
+
+@pytest.mark.parametrize(('max_people', 'things'), [(1, 1), (10, 4)])
+def test_things_that_the_detector_takes_for_people_keep_nobody_out(max_people, things):
+    tracker = Tracker(replace(CONFIG, max_people=max_people))
+    posters = [Box(60 + 90 * i, 100, 40, 90, 0.9) for i in range(things)]
+    person = Box(450, 340, 80, 180, 0.7)
+    for frame in range(3):
+        tracker.advance(frame * FRAME_NS)
+        tracker.associate([*posters, person], frame * FRAME_NS)
+        shown = [track.box.y_center == person.y_center for track in tracker.tracks]
+        tracker.observe([pose_at(person, 0.9 if there else 0.2) for there in shown], 0)
+    assert [track.hits > 0 for track in tracker.tracks] == [True]
+
+
+@pytest.mark.parametrize('apart_ns', [1, 1_000_000])
+def test_images_that_come_in_bursts_tell_no_speed(apart_ns):
+    tracker = Tracker(CONFIG)
+    tracker.associate([LEFT], 0)
+    for frame in range(20):
+        for late_ns in (0, apart_ns):
+            off = 3 * np.sin(5 * frame + late_ns)  # pixels: estimates are not exact
+            stamp_ns = frame * 2 * FRAME_NS + late_ns
+            tracker.advance(stamp_ns)
+            tracker.observe([pose_at(replace(LEFT, x_center=150 + off))], stamp_ns)
+            assert abs(tracker.tracks[0].velocity).max() < 200

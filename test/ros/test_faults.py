@@ -5,6 +5,7 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 from bystander import Bystander, PATIENCE_S, wait_for
 from diffpose_ros.core.people import JointState
@@ -79,6 +80,22 @@ def test_a_stage_that_breaks_is_one_error_and_the_next_image_is_answered(
     g.wait_for_level('inference', ERROR)
     g.bystander.show(stamp_s=3)
     wait_for(lambda: [msg for msg in skeletons if msg.header.stamp.sec == 3])
+
+
+def test_who_is_lost_while_an_image_fails_is_told_to_have_left(graph, monkeypatch):
+    g = graph().bring_up()
+    skeletons = g.listen('skeletons')
+    g.bystander.show(stamp_s=1)
+    wait_for(lambda: skeletons)
+    g.pipeline.people = []
+    with monkeypatch.context() as patch:
+        patch.setattr(STAGES['convert'], Mock(side_effect=RuntimeError))
+        g.bystander.show(stamp_s=2)
+        g.wait_for_level('inference', ERROR)
+    g.bystander.show(stamp_s=3)
+    wait_for(lambda: len(skeletons) == 2)
+    told = [(s.track_id, s.track_state) for s in skeletons[1].skeletons]
+    assert told == [('p1', Skeleton.TERMINATED)]
 
 
 def test_an_error_that_repeats_is_logged_once(graph, monkeypatch, capfd):

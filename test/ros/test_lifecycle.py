@@ -5,7 +5,7 @@ import weakref
 
 from bystander import Bystander, rgb_message, wait_for
 from diagnostic_msgs.msg import DiagnosticStatus
-from diffpose_ros.msg import Skeleton
+from diffpose_ros.msg import InferenceInfo, Skeleton
 from diffpose_ros.ros import node as node_module
 from diffpose_ros.ros.node import DiffposeNode
 from lifecycle_msgs.msg import Transition
@@ -72,6 +72,19 @@ def test_ids_go_on_after_a_cleanup(graph):
     g.node.trigger_deactivate()
     g.node.trigger_cleanup()
     assert g.bring_up().pipeline.ids_given == 7
+
+
+def test_calibrations_of_before_a_cleanup_hold_no_more(graph):
+    g = graph().bring_up()
+    skeletons = g.listen('skeletons')
+    g.bystander.calibrate()
+    wait_for(lambda: g.node._cameras._info)
+    g.node.trigger_deactivate()
+    g.node.trigger_cleanup()
+    g.bring_up()
+    g.bystander.show(stamp_s=2)
+    wait_for(lambda: [m for m in skeletons if m.header.stamp.sec == 2])
+    assert skeletons[-1].inference.degraded & InferenceInfo.DEGRADED_NO_CAMERA_INFO
 
 
 @pytest.mark.parametrize('wrong', ['configure', 'activate'])
