@@ -43,6 +43,32 @@ def test_an_input_is_not_overwritten(name, tmp_path):
 
 
 @pytest.mark.parametrize(
+    'words',
+    [
+        'evaluate mocap --data x',
+        'evaluate mocap --data x --start gaussian',
+        'evaluate h36m --poses x --detections x --cameras x',
+        'evaluate mpi-inf-3dhp --data x --cameras x',
+        'evaluate images2d --images x --labels x',
+        'evaluate detector --images x',
+        'evaluate posetrack --ground-truth x --predictions y --images x --device cpu',
+        'benchmark pose2d',
+        'benchmark lift3d',
+    ],
+)
+def test_the_manifest_of_the_checkpoint_that_is_measured_is_not_overwritten(
+    words, tmp_path, capsys
+):
+    weights, manifest = tmp_path / 'mine.safetensors', tmp_path / 'mine.json'
+    weights.touch()
+    manifest.write_text('manifest')
+    files = ['--checkpoint', str(weights), '--out', str(manifest)]
+    assert main([*words.split(), *files]) == 2
+    assert 'mine.json would overwrite an input' in capsys.readouterr().err
+    assert manifest.read_text() == 'manifest'
+
+
+@pytest.mark.parametrize(
     ('words', 'options'),
     [
         ('benchmark pose2d', 'people steps ensembles threads'),
