@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
-    if not args.noise_px >= 0:
+    if not 0 <= args.noise_px < math.inf:
         raise ValueError(f'noise_px = {args.noise_px}; set it to 0 or more')
     lifter, model_id = load_lifter(args)
     windows = film(
