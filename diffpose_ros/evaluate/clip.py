@@ -96,12 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate one clip and write the figures."""
-    labels, frames = read_labels(args.labels), VideoReader(args.video).frames
-    if frames < len(labels.joints_px):
-        raise ValueError(
-            f'{args.labels} labels {len(labels.joints_px)} frames, but {args.video} has {frames}; '
-            'give the labels of this video'
-        )
+    labels = read_labels(args.labels)
     config = PipelineConfig()
     inference = replace(config.inference, **{name: getattr(args, name) for name in EFFORT})
     config = replace(config, inference=inference, person_height_m=args.person_height)
@@ -181,8 +176,8 @@ def follow(
 
 
 def labelled_frames(video: Path, labels: ClipLabels) -> Iterator[Frame]:
-    """Yield the frames of a video for which there is truth."""
-    for (_, image), i in zip(VideoReader(video), range(len(labels.joints_px)), strict=False):
+    """Yield the frames of a video for which there is truth; ValueError where some are missing."""
+    for i, image in enumerate(VideoReader(video).labelled(len(labels.joints_px))):
         height, width = image.shape[:2]
         camera = Camera(labels.K, width, height, labels.distortion)
         boxes = boxes_around(labels.joints_px[i])

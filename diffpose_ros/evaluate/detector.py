@@ -89,7 +89,7 @@ def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Fl
     """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
     joints = read_arrays(labels, ['joints_px'])['joints_px']
     joints = joints[:, None] if joints.ndim == 3 else joints  # one person
-    for (_, image), people in zip(VideoReader(video), joints, strict=False):
+    for image, people in zip(VideoReader(video).labelled(len(joints)), joints, strict=True):
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]
 
 

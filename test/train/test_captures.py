@@ -114,7 +114,10 @@ def h36m_2d(h36m, change):
 @pytest.mark.parametrize(
     ('change', 'told'),
     [
-        (lambda views: [uv[:3] for uv in views], r'WalkTogether\.54138969 has 3 poses in .*, 6 in'),
+        (
+            lambda views: [uv[:3] for uv in views],
+            r'WalkTogether\.54138969 has 3 poses in .*, 6 in',
+        ),
         (lambda views: views[:3], 'has 3 views of S9/WalkTogether, not those of 4 cameras'),
         (lambda views: [np.nan * uv for uv in views], 'WalkTogether.* not finite'),
     ],
@@ -156,7 +159,7 @@ def test_a_sequence_whose_columns_have_other_lengths_is_named(mpi, column, lengt
     sequence = read_dictionary(data, 'data')['TS1']
     sequence[column] = np.resize(sequence[column], (length, *sequence[column].shape[1:]))
     np.savez(data, data={'TS1': sequence})
-    with pytest.raises(ValueError, match='TS1 has data_2d, data_3d and valid of .* frames'):
+    with pytest.raises(ValueError, match=r'TS1 has data_2d, data_3d and valid of .* frames'):
         list(read_3dhp(data, cameras))
 
 

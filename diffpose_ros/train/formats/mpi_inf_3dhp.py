@@ -32,5 +32,7 @@ def _capture(name: str, sequence: dict[str, Any], placed: Placed) -> Capture:
     counted = np.ravel(sequence['valid']).astype(bool)
     lengths = len(pixels), len(joints), len(counted)
     if len(set(lengths)) > 1:
-        raise ValueError(f'{name} has data_2d, data_3d and valid of {lengths} frames; get it again')
+        raise ValueError(
+            f'{name} has data_2d, data_3d and valid of {lengths} frames; get it again'
+        )
     return Capture(name, name, placed.camera, pixels, joints, counted, MPI_FPS)
