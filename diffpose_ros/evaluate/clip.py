@@ -38,7 +38,14 @@ from tqdm import tqdm
 Floats = NDArray[np.floating]
 
 LIMB_JOINTS = H36M_17.index(*LIMBS)
-LABELS = ('joints_px', 'joints_cam_m', 'K', 'dist', 'fps')
+J = len(H36M_17.joints)
+LABELS = {
+    'joints_px': f'numbers F [P] {J} 2',
+    'joints_cam_m': f'numbers F [P] {J} 3',
+    'K': 'numbers 3 3',
+    'dist': 'numbers D',
+    'fps': 'numbers',
+}
 EFFORT = {  # options that are settings of the inference
     'steps': 'denoising steps of the 2D model',
     'ensembles': 'noise sets of the 2D model',
@@ -111,18 +118,17 @@ def run(args: argparse.Namespace) -> int:
 
 def read_labels(path: Path) -> ClipLabels:
     """Read a label file as demo/README.md describes it; raise ValueError when it is none."""
-    data = read_arrays(path, LABELS, ('joint_names',))
+    data = read_arrays(path, LABELS, {'joint_names': 'strings J'})
     if 'joint_names' in data and tuple(data['joint_names']) != H36M_17.joints:
         raise ValueError(f'{path} has joints {list(data["joint_names"])}; give H36M_17 order')
     px, metres, K, dist, fps = (data[name] for name in LABELS)
     if px.ndim == 3:  # one person
         px, metres = px[:, None], metres[:, None]
-    people = (*px.shape[:2], len(H36M_17.joints))
-    if px.shape != (*people, 2) or metres.shape != (*people, 3) or fps.shape or not fps > 0:
-        raise ValueError(
-            f'{path} has joints_px of {px.shape}, joints_cam_m of {metres.shape} and fps {fps}; '
-            'give (frames, people, 17, 2), (frames, people, 17, 3) and a number above 0'
-        )
+    if not 0 < fps < np.inf:
+        raise ValueError(f'{path} has fps {fps}; give a number above 0')
+    labelled = np.isfinite(px).all(axis=(2, 3))
+    if not np.isfinite(metres[labelled]).all():
+        raise ValueError(f'{path} has people in joints_px, not in joints_cam_m; give both or NaN')
     return ClipLabels(px, metres, K, dist, float(fps))
 
 
@@ -147,7 +153,6 @@ class TrueJoints:
         people = self._labels.joints_px[number]
         boxes = np.array([box.corners for box in boxes_around(people)])
         joints = self.weights @ people[np.isfinite(people).all(axis=(1, 2))]
-        J = len(H36M_17.joints)
         covariance = np.tile(np.eye(2), (J, 1, 1))
         if not len(boxes):  # nobody is labelled, so nobody is seen
             return [Pose2D(np.full((J, 2), np.nan), covariance, np.zeros(J)) for _ in tracks]

@@ -74,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
     outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
+    if not outcomes:
+        raise ValueError('there is no picture to measure; give labels of some, or another --fold')
     conclude(args.out, {'model': checkpoint.model_id, **measure(outcomes)})
     return 0
 
@@ -87,7 +89,7 @@ def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Fl
 
 def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
     """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
-    joints = read_arrays(labels, ['joints_px'])['joints_px']
+    joints = read_arrays(labels, {'joints_px': 'numbers F [P] J 2'})['joints_px']
     joints = joints[:, None] if joints.ndim == 3 else joints  # one person
     for image, people in zip(VideoReader(video).labelled(len(joints)), joints, strict=True):
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]

@@ -17,6 +17,18 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 BONES = (*(bone for bone in POSETRACK_15.bones if 'nose' not in bone), ('neck', 'head_top'))
 TORSO = ('r_shoulder', 'l_shoulder', 'l_hip', 'r_hip')
+COLUMNS = {
+    'filenames': 'strings N',
+    'joint_names': 'strings J',
+    'joints_px': 'numbers N J 2',
+    'labelled': 'booleans N J',
+}
+BYSTANDERS = {
+    'filenames': 'strings N',
+    'joints_px': 'numbers N J 2',
+    'visible': 'booleans N J',
+    'joint_names': 'strings J',
+}
 
 # Photographs without people that come with installed packages; each is used if it is there.
 PHOTOGRAPHS = {
@@ -67,7 +79,7 @@ class Frames:
         for path in (archive, labels):
             if not path.is_file():
                 raise FileNotFoundError(f'{path} is missing; give the folder that holds it')
-        table = read_arrays(labels, ('filenames', 'joint_names', 'joints_px', 'labelled'))
+        table = read_arrays(labels, COLUMNS)
         names = table['filenames'].tolist()
         self._chosen = side(names, folder, fold)
         self.names = [names[i] for i in self._chosen]
@@ -96,7 +108,7 @@ class Frames:
 def read_bystanders(path: Path) -> dict[str, list[tuple[dict[str, NDArray], frozenset[str]]]]:
     """Return joints and names of the hidden ones of each person, by the picture's name."""
     people = defaultdict(list)
-    table = read_arrays(path, ('filenames', 'joints_px', 'visible', 'joint_names'))
+    table = read_arrays(path, BYSTANDERS)
     *columns, joint_names = table.values()
     joints = joint_names.tolist()
     for name, xy, visible in zip(*columns, strict=True):

@@ -8,7 +8,12 @@ from diffpose_ros.train.frames import decode, Image, Picture
 import numpy as np
 from numpy.typing import NDArray
 
-COLUMNS = ('filenames', 'count', 'joints_px', 'visible')
+COLUMNS = {
+    'filenames': 'strings N 1',
+    'count': 'integers N',
+    'joints_px': 'numbers N P J 2',
+    'visible': 'booleans N P J',
+}
 UNLABELLED = 'nose'  # by the photographs
 
 
@@ -29,7 +34,7 @@ class Rendered:
             self._read(shard)
 
     def _read(self, shard: Path) -> None:
-        table = read_arrays(shard, (*COLUMNS, 'joint_names'))
+        table = read_arrays(shard, {**COLUMNS, 'joint_names': 'strings J'})
         self._names = table['joint_names'].tolist()
         with tarfile.open(shard.with_suffix('.tar')) as tar:
             columns = (table[name] for name in COLUMNS)

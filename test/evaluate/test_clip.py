@@ -151,22 +151,35 @@ def test_labels_that_lack_something_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'wrong',
+    ('wrong', 'told'),
     [
-        {'joints_px': np.zeros((4, 16, 2))},
-        {'joints_px': np.array(['a', 'b'])},
-        {'joints_cam_m': np.zeros((3, 17, 3))},
-        {'joints_cam_m': np.zeros((4, 17, 2))},
-        {'fps': 0},
-        {'fps': [30, 30]},
+        ({'joints_px': np.zeros((4, 16, 2))}, r'give numbers of shape \(F, \[P\], 17, 2\)'),
+        ({'joints_px': np.array(['a', 'b'])}, r'give numbers of shape \(F, \[P\], 17, 2\)'),
+        ({'joints_cam_m': np.zeros((3, 17, 3))}, r'shape \(F, \[P\], 17, 3\), here F = 4'),
+        ({'joints_cam_m': np.zeros((4, 17, 2))}, r'shape \(F, \[P\], 17, 3\)'),
+        (
+            {'joints_cam_m': np.full((4, 17, 3), np.nan)},
+            'people in joints_px, not in joints_cam_m',
+        ),
+        ({'fps': 0}, 'fps 0; give a number above 0'),
+        ({'fps': [30, 30]}, r'fps of int64 .* give numbers of shape \(\)'),
+        ({'fps': '30'}, 'fps of <U2'),
+        ({'joint_names': 'hip'}, r'joint_names of .* give strings of shape \(J\)'),
     ],
 )
-def test_labels_that_do_not_fit_together_are_refused(tmp_path, wrong):
+def test_labels_that_do_not_fit_together_are_refused(tmp_path, wrong, told):
     path = tmp_path / 'labels.npz'
     joints = {'joints_px': np.zeros((4, 17, 2)), 'joints_cam_m': np.zeros((4, 17, 3))}
     np.savez(path, **{**joints, 'K': np.eye(3), 'dist': np.zeros(5), 'fps': 30, **wrong})
-    with pytest.raises(ValueError, match=r'give \(frames, people, 17, 2\)'):
+    with pytest.raises(ValueError, match=told):
         read_labels(path)
+
+
+def test_people_who_are_not_labelled_in_a_frame_need_no_place_in_it(tmp_path):
+    path, nobody = tmp_path / 'labels.npz', np.full((4, 1, 17, 3), np.nan)
+    camera = {'K': np.eye(3), 'dist': np.zeros(5), 'fps': 29.97}
+    np.savez(path, joints_px=nobody[..., :2], joints_cam_m=nobody, **camera)
+    assert read_labels(path).fps == 29.97
 
 
 def test_labels_of_a_longer_video_are_refused(tmp_path, capsys):
