@@ -15,7 +15,8 @@ from diffpose_ros.core.people import (
     TrackState,
 )
 from diffpose_ros.core.share import find_shared
-from diffpose_ros.evaluate.clip import ClipLabels, follow, lifting, measure, read_labels
+from diffpose_ros.evaluate.clip import follow, lifting, measure
+from diffpose_ros.evaluate.clip_labels import ClipLabels, read_labels
 import numpy as np
 import pytest
 
@@ -82,6 +83,28 @@ def test_coverage_counts_errors_within_the_stated_ellipsoid():
     inside = measure(film(*[both(shift_m=0.2, sigma_m=0.1)] * FRAMES), LABELS)
     outside = measure(film(*[both(shift_m=0.3, sigma_m=0.1)] * FRAMES), LABELS)
     assert (inside['coverage_90'], outside['coverage_90']) == (1, 0)  # 4 and 9, limit 6.25
+
+
+def test_coverage_of_the_absolute_positions_counts_the_hip():
+    found = both(shift_m=0.01)
+    for i, one in enumerate(found):
+        covariance = one.pose3d.covariance.copy()
+        covariance[0] = 1e-6 * np.eye(3)  # ten deviations
+        found[i] = replace(one, pose3d=replace(one.pose3d, covariance=covariance))
+    figures = measure(film(*[found] * FRAMES), LABELS)
+    assert figures['coverage_90'] == pytest.approx(16 / 17)
+    assert figures['coverage_90_root_relative'] == 1
+
+
+def test_a_pose_of_no_numbers_leaves_the_distances_of_the_others_as_they_are():
+    lost = person('b2', 1)
+    lost = replace(lost, pose3d=replace(lost.pose3d, xyz=np.full((17, 3), np.nan)))
+    figures = measure(film(*[[person('b1', 0, shift_m=0.3), lost]] * FRAMES), LABELS)
+    assert figures['detection_rate'] == figures['pck'] == 1
+    assert figures['hip_error_mm'] == pytest.approx(300)
+    nobody = measure(film(*[[lost]] * FRAMES), LABELS)
+    assert nobody['error_px'] == pytest.approx(0, abs=1e-6)
+    assert 'mpjpe_mm' not in nobody
 
 
 def test_a_joint_is_right_within_a_fifth_of_the_torso():
