@@ -63,6 +63,23 @@ def test_a_folder_without_the_pictures_is_named(tmp_path):
         Frames(tmp_path)
 
 
+def test_pictures_that_cannot_be_read_are_told(folder):
+    archive = folder / 'lsp_extended_frames.tar'
+    whole = archive.read_bytes()
+    with tarfile.open(archive) as tar:
+        third, fourth = (m.offset_data for m in tar.getmembers()[2:4])
+    archive.write_bytes(whole[:third] + bytes(fourth - third - 512) + whole[fourth - 512 :])
+    with pytest.raises(ValueError, match=r'im00003\.webp is no readable picture'):
+        Frames(folder)[0]
+    archive.write_bytes(whole[: fourth + 10])
+    with pytest.raises(ValueError, match=r'frames\.tar is no whole tar'):
+        Frames(folder)
+    with tarfile.open(archive, 'w'):
+        pass
+    with pytest.raises(ValueError, match=r'no picture im00003\.webp, nor 13 more of'):
+        Frames(folder)
+
+
 def test_the_body_mask_covers_the_bones_and_little_else():
     joints = {name: xy.astype(float) for name, xy in zip(JOINTS, STANDING, strict=True)}
     mask = body_mask(Picture(np.zeros((110, 100, 3), np.uint8), joints))
