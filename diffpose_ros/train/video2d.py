@@ -139,6 +139,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train until the budget is used; a run that was stopped goes on where it was."""
+    if args.threads < 0:
+        raise ValueError(f'threads = {args.threads}; set it to 0 or more')
     if args.threads:
         torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)

@@ -87,3 +87,19 @@ def test_none_is_too_few(words, options, capsys):
         with pytest.raises(SystemExit, match='2'):
             main([*words.split(), f'--{option}', '0'])
         assert f'--{option}: 0 is too few' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        ('train detector --data x --size 100', 'size = 100; set it to a multiple of 32'),
+        ('train video2d --threads -1', 'threads = -1; set it to 0 or more'),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_anything_is_written(
+    words, told, tmp_path, capsys
+):
+    out = tmp_path / 'run'
+    assert main([*words.split(), '--out', str(out)]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()
