@@ -48,6 +48,8 @@ def read_labels(path: Path) -> ClipLabels:
     px, metres, K, dist, fps = (data[name] for name in LABELS)
     if px.ndim == 3:  # one person
         px, metres = px[:, None], metres[:, None]
+    if not len(px):
+        raise ValueError(f'{path} labels no frame; give the labels of a video')
     if not 0 < fps < np.inf:
         raise ValueError(f'{path} has fps {fps}; give a number above 0')
     labelled = np.isfinite(px).all(axis=(2, 3))

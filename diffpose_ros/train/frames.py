@@ -66,7 +66,7 @@ class Picture:
 
 class Frames:
     """
-    Pictures of lsp_extended_frames, kept compressed in memory, decoded when asked for.
+    Labelled pictures of lsp_extended_frames, kept compressed in memory, decoded when asked for.
 
     folder      holds lsp_extended_frames.tar, .npz and lsp_extended_duplicate_ids.txt
     fold        TEST or VALIDATION of train.labelled; None = the pictures to train on
@@ -82,10 +82,12 @@ class Frames:
                 raise FileNotFoundError(f'{path} is missing; give the folder that holds it')
         table = read_arrays(labels, COLUMNS)
         names = table['filenames'].tolist()
-        self._chosen = side(names, folder, fold)
+        self._labelled = table['labelled'] & np.isfinite(table['joints_px']).all(axis=-1)
+        known = np.flatnonzero(self._labelled.any(axis=1))
+        self._chosen = np.intersect1d(side(names, folder, fold), known)
         self.names = [names[i] for i in self._chosen]
         self._joint_names = table['joint_names'].tolist()
-        self._joints, self._labelled = table['joints_px'], table['labelled']
+        self._joints = table['joints_px']
         self._files = read_files(archive, self.names, labels)
         self._others = read_bystanders(bystanders) if bystanders else {}
 

@@ -69,7 +69,9 @@ def load_clips(path: Path, part: str = 'all', weight: float = 1.0) -> Clips:
     lengths, fps = data['clip_lengths'].astype(np.int64), data['fps'].item()
     frames = len(data['root_m'])
     if (lengths < 0).any() or lengths.sum() != frames:
-        raise ValueError(f'{path} has {frames} frames, of which clip_lengths are no parts')
+        raise ValueError(
+            f'{path} has {frames} frames, of which clip_lengths are no parts; make them fit'
+        )
     if not 0 < fps < math.inf:
         raise ValueError(f'{path} has fps {fps}; give a number above 0')
     if not all(np.isfinite(data[name]).all() for name in ('joints_root_relative_m', 'root_m')):

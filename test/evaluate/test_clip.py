@@ -184,6 +184,7 @@ def test_labels_that_lack_something_are_refused(tmp_path):
             {'joints_cam_m': np.full((4, 17, 3), np.nan)},
             'people in joints_px, not in joints_cam_m',
         ),
+        ({'joints_px': np.zeros((0, 17, 2)), 'joints_cam_m': np.zeros((0, 17, 3))}, 'no frame'),
         ({'fps': 0}, 'fps 0; give a number above 0'),
         ({'fps': [30, 30]}, r'fps of int64 .* give numbers of shape \(\)'),
         ({'fps': '30'}, 'fps of <U2'),

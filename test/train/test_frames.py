@@ -51,6 +51,15 @@ def test_the_test_pictures_are_those_whose_number_nine_divides(folder):
     assert numbers(Frames(folder, VALIDATION)) == [1, 10, 19]
 
 
+def test_pictures_in_which_nobody_is_labelled_are_left_out(folder):
+    with np.load(folder / 'lsp_extended_frames.npz') as table:
+        columns = dict(table)
+    columns['labelled'][2] = False
+    columns['joints_px'][3] = np.nan
+    np.savez(folder / 'lsp_extended_frames.npz', **columns)
+    assert numbers(Frames(folder))[:2] == [5, 6]
+
+
 def test_joints_stay_with_their_picture_and_unlabelled_ones_are_absent(folder):
     frames = Frames(folder)
     np.testing.assert_allclose(frames[0].joints['neck'], [50, 28])  # number 3
