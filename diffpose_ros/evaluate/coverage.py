@@ -25,14 +25,16 @@ MOVING = [i for i in range(len(H36M_17.joints)) if i != HIP]  # the hip is 0 by 
 CLAIMED = np.linspace(0.02, 0.98, 97)  # 0.5, 0.68, 0.9 and 0.95 are among them
 
 
-def coverage(estimate: Floats, covariance: Floats, truth: Floats) -> dict[str, float]:
+def coverage(
+    estimate: Floats, covariance: Floats, truth: Floats, joints: Sequence[int] = MOVING
+) -> dict[str, float]:
     """
     Return the share of joints within the ellipsoids of 50, 68, 90 and 95 %.
 
-    estimate, truth  (F, J, 3)     metres, relative to the hip
+    estimate, truth  (F, J, 3)     metres, relative to the hip, or all joints where they are not
     covariance       (F, J, 3, 3)  metres squared
     """
-    return shares_within((truth - estimate)[:, MOVING], covariance[:, MOVING])
+    return shares_within((truth - estimate)[:, joints], covariance[:, joints])
 
 
 def reliability(estimate: Floats, covariance: Floats, truth: Floats) -> Floats:

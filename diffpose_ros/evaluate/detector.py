@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 
-from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box, corners_of, overlaps
-from diffpose_ros.evaluate.arguments import count, json_file
+from diffpose_ros.evaluate.arguments import count, json_file, measured
 from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.posetrack_ap import joint_ap
 from diffpose_ros.offline.video import VideoReader
@@ -52,7 +51,7 @@ class PictureResult:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('--model', default='detector_compact', help='name or .safetensors file')
+    parser.add_argument('--checkpoint', default='detector_compact', help='name or path')
     parser.add_argument('--images', type=Path, help='folder that holds lsp_extended_frames.tar')
     parser.add_argument(
         '--fold', choices=FOLD_NUMBERS, default='test', help='which held-out pictures'
@@ -70,11 +69,13 @@ def run(args: argparse.Namespace) -> int:
     if (args.images is None) == (args.video is None) or bool(args.video) != bool(args.labels):
         raise ValueError('give either --images, or --video and --labels')
     torch.set_num_threads(args.threads)
-    checkpoint = load_checkpoint(args.model, 'detector')
+    checkpoint = measured(args.checkpoint, args.out, 'detector')
     detector = PersonDetector.from_checkpoint(checkpoint, torch.device('cpu'))
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
     outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
+    if not outcomes:
+        raise ValueError('there is no picture to measure; give labels of some, or another --fold')
     write_figures(args.out, {'model': checkpoint.model_id, **measure(outcomes)})
     return 0
 
@@ -88,9 +89,9 @@ def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Fl
 
 def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
     """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
-    joints = read_arrays(labels, ['joints_px'])['joints_px']
+    joints = read_arrays(labels, {'joints_px': 'numbers F [P] J 2'})['joints_px']
     joints = joints[:, None] if joints.ndim == 3 else joints  # one person
-    for (_, image), people in zip(VideoReader(video), joints, strict=False):
+    for image, people in zip(VideoReader(video).labelled(len(joints)), joints, strict=True):
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]
 
 

@@ -5,6 +5,7 @@ Protocol 1 is MPJPE, protocol 2 P-MPJPE: means over frames per action, then over
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
     check_output(args.out, args.cameras)
+    if not 0 <= args.error_px < math.inf:
+        raise ValueError(f'error_px = {args.error_px}; set it to 0 or more')
     captures = read_h36m(args.poses, args.detections, args.cameras)
     more = {'detections': args.detections.name, 'error_px': args.error_px}
     report_captures(args, captures, by_action, args.error_px, more)

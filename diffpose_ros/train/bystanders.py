@@ -109,11 +109,11 @@ def search(frames: Frames, searching: Search) -> dict[str, NDArray]:
         people = searching.bystanders(frames[i])
         names += [frames.names[i]] * len(people)
         found += people
-    score = np.array([f.score for f in found])
+    score, J = np.array([f.score for f in found]), len(searching.joint_names)
     return {
         'filenames': np.array(names, str),
-        'joints_px': np.array([f.joints for f in found], np.float32),
-        'visible': score > VISIBLE,
+        'joints_px': np.array([f.joints for f in found], np.float32).reshape(-1, J, 2),
+        'visible': score.reshape(-1, J) > VISIBLE,
         'joint_names': np.array(searching.joint_names),
     }
 

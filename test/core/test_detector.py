@@ -2,6 +2,7 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.detector import body_corners, keep_distinct, peaks, PersonDetector
 from diffpose_ros.core.detector_network import boxes_of_cells, DetectorNetwork
 from diffpose_ros.core.people import corners_of, overlaps
+from diffpose_ros.core.share import find_shared
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.video2d.layers import fold_batch_norms
 import numpy as np
@@ -117,6 +118,19 @@ def test_nobody_is_found_where_nobody_is(packaged):
 def test_results_are_the_same_every_time(packaged):
     image = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     assert packaged.detect(image) == packaged.detect(image)
+
+
+def test_half_as_long_numbers_give_narrow_pictures_the_same_answer_every_time():
+    checkpoint = load_checkpoint('detector_compact', 'detector')
+    shorter = PersonDetector.from_checkpoint(checkpoint, CPU, torch.bfloat16)
+    _, image = next(iter(VideoReader(find_shared('demo/crossing.mp4'))))
+    narrow = np.ascontiguousarray(image[:480, :100])
+    answers = []
+    for _ in range(5):  # in memory that others left behind
+        left = [torch.full((10**n,), np.nan, dtype=torch.bfloat16) for n in range(3, 7)]
+        del left
+        answers.append(shorter.detect(narrow))
+    assert answers == answers[:1] * 5
 
 
 def test_the_packaged_detector_finds_the_man_of_the_balancing_clip(packaged, shared_data):

@@ -177,6 +177,13 @@ def test_human36m_is_evaluated_from_its_files(standing, tmp_path):
     assert 0 < result['p_mpjpe_mm'] < result['mpjpe_mm']
 
 
+@pytest.mark.parametrize('error_px', ['-1', 'nan', 'inf'])
+def test_an_error_of_the_2d_input_that_is_none_is_refused(tmp_path, error_px):
+    files = '--poses 3d.npz --detections 2d.npz --cameras cameras.json --out'.split()
+    with pytest.raises(ValueError, match=r'error_px = .*; set it to 0 or more'):
+        evaluate(h36m, [*files, tmp_path / 'h36m.json', '--error-px', error_px])
+
+
 def test_mpi_inf_3dhp_is_evaluated_from_its_files(standing, tmp_path):
     (tmp_path / 'cameras.json').write_text(json.dumps({'TS1': LENS, 'TS2': LENS}))
     order = [H36M_17.joints.index(name) for name in MPI_JOINTS]

@@ -37,12 +37,19 @@ def test_without_an_earlier_result_only_the_file_is_written(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ('name', 'complaint'),
-    [('half.json', 'half.json is no result of a benchmark'), ('nowhere.json', 'No such file')],
+    [
+        ('half.json', 'half.json is no result of a benchmark'),
+        ('list.json', 'list.json is no result of a benchmark'),
+        ('words.json', 'words.json is no result of a benchmark'),
+        ('nowhere.json', 'No such file'),
+    ],
 )
 def test_what_is_no_result_is_refused_in_words_before_anything_is_measured(
     tmp_path, capsys, name, complaint
 ):
     (tmp_path / 'half.json').write_text('{"half": ')
+    (tmp_path / 'list.json').write_text('[1, 2]')
+    (tmp_path / 'words.json').write_text('{"kind": "pose2d"}')
     with pytest.raises(SystemExit, match='2'):
         arguments(tmp_path / 'now.json', '--compare', tmp_path / name)
     assert complaint in capsys.readouterr().err

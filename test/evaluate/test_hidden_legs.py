@@ -12,7 +12,7 @@ from diffpose_ros.core.sighting import sight
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage3d import Stage3D, View
 from diffpose_ros.core.track import Track
-from diffpose_ros.evaluate.clip import labelled_frames, read_labels
+from diffpose_ros.evaluate.clip_labels import labelled_frames, read_labels
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 import numpy as np
 import torch
