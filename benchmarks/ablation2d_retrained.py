@@ -74,7 +74,7 @@ class Samples:
 
 
 @torch.inference_mode()
-def look_at(network: PoseNetwork, people: People, count: int, window: bool) -> Samples:
+def sample_views(network: PoseNetwork, people: People, count: int, window: bool) -> Samples:
     """Return samples of random views of the people."""
     config = network.config
     dataset = WindowDataset(
@@ -359,11 +359,11 @@ def main() -> int:
     ablation = Ablation(frozen, args.steps, args.seeds, args.out)
     estimator = VideoEstimator(frozen, Calibration.plain(15), torch.device('cpu'))
     learnt, validating = read_split(args.data, 'lsp_extended_train', args.labels)
-    photographs = look_at(frozen, learnt, args.views, window=False)
+    photographs = sample_views(frozen, learnt, args.views, window=False)
     ablation.on_photographs(photographs, hold_out(estimator, validating))
     films = read_all(args.synthetic, 'windows_*.npz')
     last = np.arange(len(films)) >= len(films) - HELD_OUT_FILMS
-    windows = look_at(frozen, films.take(~last), args.window_views, window=True)
+    windows = sample_views(frozen, films.take(~last), args.window_views, window=True)
     ablation.on_windows(photographs, windows, hold_out(estimator, films.take(last)))
     return 0
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import Box, Frame, JointState, Pose2D, Pose3D, ScaleSource
 from diffpose_ros.core.pipeline import PosePipeline
+from diffpose_ros.core.stage3d import View
 from diffpose_ros.core.track import Track
 from diffpose_ros.ros.node import main
 import numpy as np
@@ -55,20 +55,11 @@ class Crowd:
         """Return a pose per track, without any score where nobody is left."""
         return [self._pose(track) for track in tracks]
 
-    def lift(
-        self,
-        camera: Camera,
-        tracks: Sequence[Track],
-        stamp_ns: int,
-        config: PipelineConfig,
-        *,
-        calibrated: bool,
-        depth: NDArray[np.float32] | None,
-    ) -> list[Pose3D]:
+    def lift(self, tracks: Sequence[Track], stamp_ns: int, view: View) -> list[Pose3D]:
         """Return bodies four metres away."""
-        return [self._body(track, config.inference.hypotheses) for track in tracks]
+        return [self._body(track, view.config.inference.hypotheses) for track in tracks]
 
-    def warm_up(self, settings: InferenceConfig | None = None) -> None:
+    def warm_up(self, settings: InferenceConfig | None = None, most: int = 1) -> None:
         """Need nothing."""
 
     def _pose(self, track: Track) -> Pose2D:

@@ -75,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         module.add_arguments(parser)
         return module.run(parser.parse_args(words[len(command) :]))
     except ModuleNotFoundError as error:
-        sys.stderr.write(f'{parser.prog}: {error}; install it or, if it is of ROS, source that\n')
+        sys.stderr.write(
+            f'{parser.prog}: {error}; install it, or source ROS if it is a ROS package\n'
+        )
         return 2
     except (ValueError, OSError) as error:
         sys.stderr.write(f'{parser.prog}: {error}\n')

@@ -6,12 +6,11 @@ import random
 import socket
 import sys
 
+from diffpose_ros.ros.processes import is_free
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DDS_DISCOVERY_PORT = 7410  # of the first participant of domain 0
-DDS_PORTS_PER_DOMAIN = 250
 LOCK_PORT = 17410  # one port per domain, held as long as the tests run
 
 sys.path.append(str(Path(__file__).parent))  # for fuzzing
@@ -69,7 +68,7 @@ def ros_domain():
 def reserve_domain() -> tuple[socket.socket, int]:
     """Return a free domain and the socket that keeps other test runs from taking it."""
     for domain in range(1, 100):
-        if has_participants(domain):
+        if not is_free(domain):
             continue
         lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -79,13 +78,3 @@ def reserve_domain() -> tuple[socket.socket, int]:
             continue
         return lock, domain
     raise RuntimeError('all ROS domains from 1 to 99 are in use on this machine; stop some graph')
-
-
-def has_participants(domain: int) -> bool:
-    """Tell whether a DDS participant listens on this machine."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(('', DDS_DISCOVERY_PORT + DDS_PORTS_PER_DOMAIN * domain))
-        except OSError:
-            return True
-    return False

@@ -214,7 +214,9 @@ def install_beside_ros() -> None:
     wanted = [re.sub(r'\s*#.*', '', line) for line in lines] + ['colcon-common-extensions']
     missing = [line for line in wanted if line and not importlib.util.find_spec(module_of(line))]
     keep = STATE / 'keep.txt'
-    keep.write_text(f'numpy=={version("numpy")}\n')
+    pins = (REQUIREMENTS / 'constraints.txt').read_text().splitlines()
+    torch = next(line for line in pins if line.startswith('torch=='))
+    keep.write_text(f'numpy=={version("numpy")}\n{torch}\n')
     pip_install('packages', 'pip', *missing, '-c', keep)
 
 

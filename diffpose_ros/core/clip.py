@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,11 @@ class Stamped(Protocol):
 
 
 T = TypeVar('T', bound=Stamped)
+
+
+def to_ns(time: Any) -> int:
+    """Return a builtin_interfaces Time or Duration in nanoseconds."""
+    return int(time.sec) * NANOSECONDS + int(time.nanosec)
 
 
 def neighbours(

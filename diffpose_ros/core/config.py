@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 
 Config = TypeVar('Config')
 
+NODE = '/diffpose'  # who has these settings in a ROS graph, unless renamed
 MIN_HEIGHT_M = 0.5  # nobody is shorter
 PRECISIONS = ('auto', 'float32', 'bfloat16')
+KINDS = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'text'}
 
 
 def setting(
@@ -180,6 +182,7 @@ def build(kind: Callable[[], Config], values: Mapping[str, Any], prefix: str = '
             arguments[spec.name] = build(type(before), values, f'{name}.')
         else:
             arguments[spec.name] = _typed(name, values[name], type(before))
+            # again when the dataclass is made, but here with the name that users know
             check_setting(name, arguments[spec.name], dict(spec.metadata))
     return type(default)(**arguments)
 
@@ -188,5 +191,5 @@ def _typed(name: str, value: Any, kind: type) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise ValueError(f'{name} = {value!r} is no {kind.__name__}; give a {kind.__name__}')
+        raise ValueError(f'{name} = {value!r}; give {KINDS[kind]}')
     return value

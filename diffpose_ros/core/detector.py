@@ -12,6 +12,7 @@ import cv2
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
 from diffpose_ros.core.people import Box, check_finite, overlaps
+from diffpose_ros.video2d.layers import fold_batch_norms
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -49,7 +50,7 @@ class PersonDetector:
         lowest_score: float = 0.1,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        network.eval().fold()
+        fold_batch_norms(network.eval())
         self._network = network.to(device, precision)
         self._device, self._precision = device, precision
         self._views = tuple(views)
@@ -111,10 +112,16 @@ def shrink(image: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
 
 
 def as_input(image: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Return the picture as a batch of one, padded with grey to sides the network takes."""
+    """
+    Return the picture as a batch of one, padded with grey to sides the network takes.
+
+    To twice the least side at least: in bfloat16, a convolution over the two columns that would be
+    left of a narrower picture reads memory that nobody wrote.
+    """
     height, width = image.shape[:2]
+    right, below = (max(-n % PADDING, 2 * PADDING - n) for n in (width, height))
     x = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
-    return F.pad(x, (0, -width % PADDING, 0, -height % PADDING), value=0.5)
+    return F.pad(x, (0, right, 0, below), value=0.5)
 
 
 def peaks(score: Tensor, corners: Tensor, lowest: float) -> tuple[Floats, Floats]:

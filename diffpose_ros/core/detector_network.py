@@ -1,32 +1,23 @@
 """The detector's network: a small residual backbone, a top-down neck, one centre-point head."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
 from torch import nn, Tensor
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STRIDE = 8  # network pixels per cell of the output
 PADDING = 32  # sides of the input are multiples of this
 SIZE_UNIT = 64  # network pixels; the size of a box whose logarithm is 0
 
 
-class ConvNorm(nn.Module):
-    """Convolution and batch norm; fold() makes one convolution of the two."""
+class ConvNorm(nn.Sequential):
+    """Convolution and batch norm."""
 
     def __init__(self, inside: int, outside: int, kernel: int = 3, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inside, outside, kernel, stride, kernel // 2, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(outside)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x))
-
-    def fold(self) -> None:
-        """Fold the batch norm's running statistics into the convolution; for inference only."""
-        assert isinstance(self.norm, nn.BatchNorm2d)
-        self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
+        conv = nn.Conv2d(inside, outside, kernel, stride, kernel // 2, bias=False)
+        super().__init__(OrderedDict(conv=conv, norm=nn.BatchNorm2d(outside)))
 
 
 class Residual(nn.Module):
@@ -97,12 +88,6 @@ class DetectorNetwork(nn.Module):
         """Return logits and boxes as forward does, from features (B, neck, h/8, w/8)."""
         out = self.head(features)
         return out[:, 0], boxes_of_cells(out[:, 1:])
-
-    def fold(self) -> None:
-        """Fold every batch norm; the network then only serves for inference."""
-        for module in self.modules():
-            if isinstance(module, ConvNorm):
-                module.fold()
 
 
 def boxes_of_cells(out: Tensor) -> Tensor:

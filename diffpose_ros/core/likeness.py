@@ -59,9 +59,9 @@ def same_person(a: Skeleton2D, b: Skeleton2D) -> bool:
 
 def likeness(expected: Pose2D, seen: Pose2D, reach: float) -> float:
     """
-    Return how well a skeleton lies on the expected one, 0 to 1.
+    Return the object keypoint similarity of a skeleton and the expected one, 0 to 1.
 
-    Object keypoint similarity, each joint weighted by its lower score.
+    Each joint is weighted by the lower of its two scores.
 
     reach  pixels by which a joint may well be off
     """

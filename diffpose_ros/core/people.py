@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
+SCORE_RADIUS = 0.2  # torso lengths; a 2D joint's score is how likely the truth is that near
+
 
 class TrackState(IntEnum):
     """Life of a track, in the order it is lived."""

@@ -23,7 +23,7 @@ from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import SPACING_S, Stage2D
-from diffpose_ros.core.stage3d import Stage3D
+from diffpose_ros.core.stage3d import Stage3D, View
 from diffpose_ros.core.track import MAX_SIGHTINGS, Track
 from diffpose_ros.core.tracker import Tracker
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
@@ -231,14 +231,8 @@ class PosePipeline:
 
     def _lift(self, seen: Seen) -> FrameResult:
         frame = seen.frame
-        bodies = self._stage3d.lift(
-            seen.camera,
-            seen.tracks,
-            frame.stamp_ns,
-            self.config,
-            calibrated=frame.camera is not None,
-            depth=frame.depth,
-        )
+        view = View(seen.camera, self.config, frame.camera is not None, frame.depth)
+        bodies = self._stage3d.lift(seen.tracks, frame.stamp_ns, view)
         in_space = {t.track_id: body for t, body in zip(seen.tracks, bodies, strict=True)}
         people = tuple(replace(p, pose3d=in_space.get(p.track_id)) for p in seen.people)
         return FrameResult(frame.stamp_ns, people, seen.info, seen.lost)

@@ -42,7 +42,7 @@ class Replayed:
 
     def __init__(self, function: Function) -> None:
         self._function = function
-        self._recordings: dict[Hashable, Recording] = {}
+        self._recordings: dict[Hashable, CapturedGraph] = {}
         self._pool: Any = None  # memory that they share: one runs after the other
 
     def __call__(self, *tensors: Tensor, **settings: Any) -> tuple[Tensor, ...]:
@@ -56,12 +56,12 @@ class Replayed:
                 if len(self._recordings) == MOST:
                     del self._recordings[next(iter(self._recordings))]
                 function = partial(self._function, **settings)
-                recording = Recording(function, tensors, self._pool)
-                self._recordings[key], self._pool = recording, recording.graph.pool()
+                captured = CapturedGraph(function, tensors, self._pool)
+                self._recordings[key], self._pool = captured, captured.graph.pool()
             return self._recordings[key].replay(tensors)
 
 
-class Recording:
+class CapturedGraph:
     """What a function did with tensors of some shapes."""
 
     def __init__(self, function: Function, tensors: Sequence[Tensor], pool: Any) -> None:

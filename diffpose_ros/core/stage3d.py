@@ -38,12 +38,17 @@ class Aimed:
 
 @dataclass(frozen=True)
 class View:
-    """What is known of an image besides the people in it; arguments of Stage3D.lift."""
+    """
+    What is known of an image besides the people in it.
+
+    calibrated  whether the camera is known; otherwise poses are relative to the hip
+    depth       (H, W) metres, of the same image; None = none
+    """
 
     camera: Camera
     config: PipelineConfig
     calibrated: bool
-    depth: NDArray[np.float32] | None
+    depth: NDArray[np.float32] | None = None
 
 
 class Stage3D:
@@ -72,29 +77,17 @@ class Stage3D:
         """How far a window reaches into the future, to the end of its last slot."""
         return (self._lifter.future + 0.5) * self._lifter.period_s
 
-    def lift(
-        self,
-        camera: Camera,
-        tracks: Sequence[Track],
-        stamp_ns: int,
-        config: PipelineConfig,
-        *,
-        calibrated: bool,
-        depth: NDArray[np.float32] | None = None,
-    ) -> list[Pose3D]:
+    def lift(self, tracks: Sequence[Track], stamp_ns: int, view: View) -> list[Pose3D]:
         """
         Return the tracks' 3D poses at a time, camera frame, metres.
 
-        stamp_ns    when each of the tracks was sighted; sightings before and after it help
-        calibrated  whether the camera is known; otherwise poses are relative to the hip
-        depth       (H, W) metres, of the same image; None = none
+        stamp_ns  when each of the tracks was sighted; sightings before and after it help
         """
         if not tracks:
             return []
         keys = [position(track, stamp_ns) for track in tracks]
         windows = [self._window(*seen) for seen in zip(tracks, keys, strict=True)]
-        lifted = split(self._run(windows, config.inference))
-        view = View(camera, config, calibrated, depth)
+        lifted = split(self._run(windows, view.config.inference))
         return [
             self._finish(track, track.sightings[key], window, pose, view)
             for track, key, window, pose in zip(tracks, keys, windows, lifted, strict=True)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from diffpose_ros.core.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from diffpose_ros.core.files import check_name
 
 
@@ -44,3 +45,9 @@ def check_output(out: Path, *inputs: Path) -> None:
     for path in inputs:
         if path.resolve() in around:
             raise ValueError(f'{out} would overwrite an input in {path}; name another output')
+
+
+def measured(name: str, out: Path, *kinds: str) -> Checkpoint:
+    """Load the checkpoint that is measured; raise ValueError when out is its manifest."""
+    check_output(out, find_checkpoint(name).with_suffix('.json'))
+    return load_checkpoint(name, *kinds)

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure all parts; write nothing when one of them fails."""
     with TemporaryDirectory() as folder:
         result = {part: measure(part, Path(folder) / f'{part}.json') for part in PARTS}
-    compare.conclude(result, args)
+    compare.write_and_compare(result, args)
     return 0
 
 

@@ -6,10 +6,12 @@ Where a capture is slower than the slots of a window, a frame may stand in two o
 F frames of a capture, T slots, J joints of H36M_17
 """
 
-from collections.abc import Iterator
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.evaluate.lifting import TestWindows
+from diffpose_ros.evaluate.lifting import load_lifter, Metrics, report, TestWindows
 from diffpose_ros.evaluate.mpjpe import HIP
 from diffpose_ros.lift3d.lifter import PoseLifter, Window
 from diffpose_ros.train.cameras import look_at
@@ -21,6 +23,25 @@ import torch
 Floats = NDArray[np.float64]
 
 AT_ONCE = 1024  # windows; those of 243 frames take a quarter of a GB
+
+
+def report_captures(
+    args: argparse.Namespace,
+    captures: Iterable[Capture],
+    metrics: Metrics,
+    error_px: float,
+    more: dict[str, Any],
+) -> None:
+    """Evaluate the lifter of the options; see capture_windows and lifting.report."""
+    lifter, model_id = load_lifter(args)
+    parts = (
+        windows
+        for capture in captures
+        for windows in capture_windows(
+            capture, lifter, error_px, centred=args.centred, every=args.every
+        )
+    )
+    report(args, lifter, parts, metrics, more | {'model': model_id})
 
 
 def capture_windows(

@@ -3,7 +3,7 @@ The whole pipeline on a video with known joints: what a robot would get, measure
 
 A labelled person counts as found when a skeleton is assigned to it (Hungarian, mean 2D distance)
 no farther away than the person's torso is long. PCK counts the joints of people who were not
-found as wrong; distances are means over the people found.
+found as wrong; distances are means over the people found, in 3D over those whose pose is known.
 """
 
 import argparse
@@ -13,23 +13,26 @@ from pathlib import Path
 import time
 from typing import Any
 
-from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig, InferenceConfig, PipelineConfig
 from diffpose_ros.core.device import pick_device
-from diffpose_ros.core.files import read_arrays
-from diffpose_ros.core.people import Box, Frame, FrameResult, Person, Pose2D
+from diffpose_ros.core.people import Frame, FrameResult, Person, Pose2D, Pose3D
 from diffpose_ros.core.pipeline import LIFTER, PosePipeline
 from diffpose_ros.core.skeleton import H36M_17, HIP, joint_map, POSETRACK_15
 from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.arguments import json_file
+from diffpose_ros.evaluate.clip_labels import (
+    boxes_around,
+    ClipLabels,
+    labelled_frames,
+    read_labels,
+)
 from diffpose_ros.evaluate.coverage import coverage
-from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.mpjpe import hip_errors, LIMBS, summary
 from diffpose_ros.evaluate.pck import correct_joints, expected_calibration_error, torso_length
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
-from diffpose_ros.offline.video import VideoReader
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -38,7 +41,7 @@ from tqdm import tqdm
 Floats = NDArray[np.floating]
 
 LIMB_JOINTS = H36M_17.index(*LIMBS)
-LABELS = ('joints_px', 'joints_cam_m', 'K', 'dist', 'fps')
+J = len(H36M_17.joints)
 EFFORT = {  # options that are settings of the inference
     'steps': 'denoising steps of the 2D model',
     'ensembles': 'noise sets of the 2D model',
@@ -46,22 +49,6 @@ EFFORT = {  # options that are settings of the inference
     'hypotheses': '3D poses per person',
 }
 KEPT = 1e6  # pixels by which a pair of before seems nearer than any other
-
-
-@dataclass(frozen=True)
-class ClipLabels:
-    """
-    Truth of a video.
-
-    joints_px  (F, P, 17, 2)  pixels
-    joints_m   (F, P, 17, 3)  metres, camera's optical frame
-    """
-
-    joints_px: Floats
-    joints_m: Floats
-    K: Floats
-    distortion: Floats
-    fps: float
 
 
 @dataclass(frozen=True)
@@ -96,12 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate one clip and write the figures."""
-    labels, frames = read_labels(args.labels), VideoReader(args.video).frames
-    if frames < len(labels.joints_px):
-        raise ValueError(
-            f'{args.labels} labels {len(labels.joints_px)} frames, but {args.video} has {frames}; '
-            'give the labels of this video'
-        )
+    labels = read_labels(args.labels)
     config = PipelineConfig()
     inference = replace(config.inference, **{name: getattr(args, name) for name in EFFORT})
     config = replace(config, inference=inference, person_height_m=args.person_height)
@@ -110,25 +92,8 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     results = list(follow(pipeline, args.video, labels, args.centred))
     fps = len(results) / (time.perf_counter() - start)
-    conclude(args.out, {**measure(results, labels), 'fps': fps})
+    write_figures(args.out, {**measure(results, labels), 'fps': fps})
     return 0
-
-
-def read_labels(path: Path) -> ClipLabels:
-    """Read a label file as demo/README.md describes it; raise ValueError when it is none."""
-    data = read_arrays(path, LABELS, ('joint_names',))
-    if 'joint_names' in data and tuple(data['joint_names']) != H36M_17.joints:
-        raise ValueError(f'{path} has joints {list(data["joint_names"])}; give H36M_17 order')
-    px, metres, K, dist, fps = (data[name] for name in LABELS)
-    if px.ndim == 3:  # one person
-        px, metres = px[:, None], metres[:, None]
-    people = (*px.shape[:2], len(H36M_17.joints))
-    if px.shape != (*people, 2) or metres.shape != (*people, 3) or fps.shape or not fps > 0:
-        raise ValueError(
-            f'{path} has joints_px of {px.shape}, joints_cam_m of {metres.shape} and fps {fps}; '
-            'give (frames, people, 17, 2), (frames, people, 17, 3) and a number above 0'
-        )
-    return ClipLabels(px, metres, K, dist, float(fps))
 
 
 class TrueJoints:
@@ -152,7 +117,6 @@ class TrueJoints:
         people = self._labels.joints_px[number]
         boxes = np.array([box.corners for box in boxes_around(people)])
         joints = self.weights @ people[np.isfinite(people).all(axis=(1, 2))]
-        J = len(H36M_17.joints)
         covariance = np.tile(np.eye(2), (J, 1, 1))
         if not len(boxes):  # nobody is labelled, so nobody is seen
             return [Pose2D(np.full((J, 2), np.nan), covariance, np.zeros(J)) for _ in tracks]
@@ -180,20 +144,6 @@ def follow(
     yield from tqdm(results, total=len(labels.joints_px), unit='frame')
 
 
-def labelled_frames(video: Path, labels: ClipLabels) -> Iterator[Frame]:
-    """Yield the frames of a video for which there is truth."""
-    for (_, image), i in zip(VideoReader(video), range(len(labels.joints_px)), strict=False):
-        height, width = image.shape[:2]
-        camera = Camera(labels.K, width, height, labels.distortion)
-        boxes = boxes_around(labels.joints_px[i])
-        yield Frame(image, round(i * 1e9 / labels.fps), camera, boxes=boxes)
-
-
-def boxes_around(people: Floats) -> tuple[Box, ...]:
-    """Return the boxes of those people (P, 17, 2) who are labelled."""
-    return tuple(Box.around(joints) for joints in people if np.isfinite(joints).all())
-
-
 def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any]:
     """Return the figures of a clip; the keys say what and in which unit."""
     matches = pair(results, labels)
@@ -204,7 +154,7 @@ def measure(results: Sequence[FrameResult], labels: ClipLabels) -> dict[str, Any
         'detection_rate': len(found) / max(len(matches), 1),
         'id_switches': count_id_switches(found),
         'pck': pck_of(matches, LIMB_JOINTS),
-        'pck_17': pck_of(matches, list(range(len(H36M_17.joints)))),
+        'pck_17': pck_of(matches, list(range(J))),
     }
     return {**figures, **distances(found)} if found else figures
 
@@ -254,7 +204,7 @@ def assign_people(
 
 def pck_of(matches: Sequence[Match], joints: list[int]) -> float:
     """Return the share of joints within a fifth of the torso; unfound people count as wrong."""
-    nobody = np.full((len(H36M_17.joints), 2), np.nan)
+    nobody = np.full((J, 2), np.nan)
     predicted = [m.person.pose2d.xy if m.person and m.person.pose2d else nobody for m in matches]
     if not matches:
         return 0.0
@@ -263,28 +213,36 @@ def pck_of(matches: Sequence[Match], joints: list[int]) -> float:
 
 
 def distances(found: Sequence[Match]) -> dict[str, float]:
-    """
-    Return errors, coverage and the calibration of the scores over the people found.
-
-    Coverage is that of the absolute positions, with the covariances that subscribers get; root
-    relative, it is that of the pose alone.
-    """
-    poses = [m.person.pose3d for m in found if m.person and m.person.pose3d]
+    """Return errors and the calibration of the scores over the people found."""
     poses2d = [m.person.pose2d for m in found if m.person and m.person.pose2d]
     pixels, truth_px = np.stack([p.xy for p in poses2d]), np.stack([m.truth_px for m in found])
     score = np.stack([p.score for p in poses2d])[:, LIMB_JOINTS]
     correct = correct_joints(pixels, truth_px, H36M_17)[:, LIMB_JOINTS]
-    bodies, truth = np.stack([pose.xyz for pose in poses]), np.stack([m.truth_m for m in found])
-    total = np.stack([pose.covariance for pose in poses])
-    shape = total - np.stack([pose.root_covariance for pose in poses])[:, None]
     error_px = np.linalg.norm(pixels - truth_px, axis=-1)
-    relative, true_relative = (xyz - xyz[:, HIP, None] for xyz in (bodies, truth))
-    return {
+    figures = {
         'error_px': float(np.nanmean(error_px[:, LIMB_JOINTS])),
         'ece': expected_calibration_error(score.ravel(), correct.ravel()),
+    }
+    pairs = [(m.person.pose3d, m.truth_m) for m in found if m.person and m.person.pose3d]
+    placed = [(pose, truth) for pose, truth in pairs if np.isfinite(pose.xyz).all()]
+    return {**figures, **distances_m(*zip(*placed, strict=True))} if placed else figures
+
+
+def distances_m(poses: Sequence[Pose3D], truths: Sequence[Floats]) -> dict[str, float]:
+    """
+    Return errors and coverage of poses, truths (17, 3).
+
+    Coverage is that of the absolute positions, with the covariances that subscribers get; root
+    relative, it is that of the pose alone.
+    """
+    bodies, truth = np.stack([pose.xyz for pose in poses]), np.stack(truths)
+    total = np.stack([pose.covariance for pose in poses])
+    shape = total - np.stack([pose.root_covariance for pose in poses])[:, None]
+    relative, true_relative = (xyz - xyz[:, HIP, None] for xyz in (bodies, truth))
+    return {
         **summary(bodies, truth),
         'hip_error_mm': float(hip_errors(bodies, truth).mean()),
-        **coverage(bodies, total, truth),
+        **coverage(bodies, total, truth, range(J)),
         'coverage_90_root_relative': coverage(relative, shape, true_relative)['coverage_90'],
     }
 

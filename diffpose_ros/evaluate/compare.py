@@ -27,7 +27,7 @@ def earlier(path: str) -> dict[str, Any]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def conclude(result: dict[str, Any], args: argparse.Namespace) -> None:
+def write_and_compare(result: dict[str, Any], args: argparse.Namespace) -> None:
     """Write a result and tell what became of the earlier one."""
     write_json(args.out, result)
     if args.compare is not None:
@@ -37,9 +37,12 @@ def conclude(result: dict[str, Any], args: argparse.Namespace) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Return an earlier result; ValueError when it is none."""
     try:
-        return json.loads(path.read_text())
+        result = json.loads(path.read_text())
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f'{path} is no result of a benchmark ({error})') from error
+    if not isinstance(result, dict) or not any(numbers(result)):
+        raise ValueError(f'{path} is no result of a benchmark: it tells no numbers by name')
+    return result
 
 
 def ratios(before: Any, now: Any) -> str:

@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
+from diffpose_ros.core.gaussian import (
+    SHARES,
+    shares_within,
+    squared_mahalanobis,
+    squared_radius,
+)
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.mpjpe import HIP
-from diffpose_ros.lift3d.calibration import CHI2_3, squared_mahalanobis
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 Floats = NDArray[np.float64]
 
@@ -21,24 +25,22 @@ MOVING = [i for i in range(len(H36M_17.joints)) if i != HIP]  # the hip is 0 by 
 CLAIMED = np.linspace(0.02, 0.98, 97)  # 0.5, 0.68, 0.9 and 0.95 are among them
 
 
-def coverage(estimate: Floats, covariance: Floats, truth: Floats) -> dict[str, float]:
+def coverage(
+    estimate: Floats, covariance: Floats, truth: Floats, joints: Sequence[int] = MOVING
+) -> dict[str, float]:
     """
     Return the share of joints within the ellipsoids of 50, 68, 90 and 95 %.
 
-    estimate, truth  (F, J, 3)     metres, relative to the hip
+    estimate, truth  (F, J, 3)     metres, relative to the hip, or all joints where they are not
     covariance       (F, J, 3, 3)  metres squared
     """
-    squared = squared_mahalanobis((truth - estimate)[:, MOVING], covariance[:, MOVING])
-    return {
-        f'coverage_{round(100 * share)}': float((squared < radius).mean())
-        for share, radius in CHI2_3.items()
-    }
+    return shares_within((truth - estimate)[:, joints], covariance[:, joints])
 
 
 def reliability(estimate: Floats, covariance: Floats, truth: Floats) -> Floats:
     """Return the share of joints within the ellipsoids of the shares in CLAIMED, (97,)."""
     squared = squared_mahalanobis((truth - estimate)[:, MOVING], covariance[:, MOVING])
-    radii = chi2(3).ppf(CLAIMED)
+    radii = [squared_radius(share, 3) for share in CLAIMED]
     return np.searchsorted(np.sort(squared, axis=None), radii) / squared.size
 
 
@@ -55,7 +57,7 @@ def plot_settings(path: Path, rows: Sequence[dict[str, Any]], curves: Sequence[F
     _draw_reliability(axes[0], rows, curves)
     if len(rows) > 1:
         _draw_errors(axes[1], rows)
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         figure.savefig(partial, dpi=100)
 
 
@@ -63,7 +65,7 @@ def _draw_reliability(
     axes: Axes, rows: Sequence[dict[str, Any]], curves: Sequence[Floats]
 ) -> None:
     axes.plot([0, 1], [0, 1], color='grey', linewidth=1)
-    marked = [int(np.abs(CLAIMED - share).argmin()) for share in CHI2_3]
+    marked = [int(np.abs(CLAIMED - share).argmin()) for share in SHARES]
     for row, curve in zip(rows, curves, strict=True):
         label = f'K = {row["steps"]}, N = {row["hypotheses"]}'
         axes.plot(CLAIMED, curve, marker='.', markevery=marked, label=label)

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 
-from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box, corners_of, overlaps
-from diffpose_ros.evaluate.arguments import count, json_file
-from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.arguments import count, json_file, measured
+from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.posetrack_ap import joint_ap
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.frames import Frames
@@ -34,7 +33,7 @@ LEAST_IOU = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PictureResult:
     """
     What was found in one picture.
 
@@ -52,7 +51,7 @@ class Outcome:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('--model', default='detector_compact', help='name or .safetensors file')
+    parser.add_argument('--checkpoint', default='detector_compact', help='name or path')
     parser.add_argument('--images', type=Path, help='folder that holds lsp_extended_frames.tar')
     parser.add_argument(
         '--fold', choices=FOLD_NUMBERS, default='test', help='which held-out pictures'
@@ -70,12 +69,14 @@ def run(args: argparse.Namespace) -> int:
     if (args.images is None) == (args.video is None) or bool(args.video) != bool(args.labels):
         raise ValueError('give either --images, or --video and --labels')
     torch.set_num_threads(args.threads)
-    checkpoint = load_checkpoint(args.model, 'detector')
+    checkpoint = measured(args.checkpoint, args.out, 'detector')
     detector = PersonDetector.from_checkpoint(checkpoint, torch.device('cpu'))
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
     outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
-    conclude(args.out, {'model': checkpoint.model_id, **measure(outcomes)})
+    if not outcomes:
+        raise ValueError('there is no picture to measure; give labels of some, or another --fold')
+    write_figures(args.out, {'model': checkpoint.model_id, **measure(outcomes)})
     return 0
 
 
@@ -88,19 +89,21 @@ def stills(folder: Path, fold: str) -> Iterable[tuple[NDArray[np.uint8], list[Fl
 
 def film(video: Path, labels: Path) -> Iterable[tuple[NDArray[np.uint8], list[Floats]]]:
     """Yield the frames of a video (H, W, 3) and the corners of their labelled bodies."""
-    joints = read_arrays(labels, ['joints_px'])['joints_px']
+    joints = read_arrays(labels, {'joints_px': 'numbers F [P] J 2'})['joints_px']
     joints = joints[:, None] if joints.ndim == 3 else joints  # one person
-    for (_, image), people in zip(VideoReader(video), joints, strict=False):
+    for image, people in zip(VideoReader(video).labelled(len(joints)), joints, strict=True):
         yield image, [body_corners(one) for one in people if np.isfinite(one).all()]
 
 
-def look(detector: PersonDetector, image: NDArray[np.uint8], bodies: list[Floats]) -> Outcome:
+def look(
+    detector: PersonDetector, image: NDArray[np.uint8], bodies: list[Floats]
+) -> PictureResult:
     """Detect in one picture and compare."""
     start = time.perf_counter()
     boxes = detector.detect(image)
     ms = 1000 * (time.perf_counter() - start)
     scores, shown = np.array([box.score for box in boxes]), shown_of(bodies, image)
-    return Outcome(scores, rightness(boxes, shown), len(shown), ms)
+    return PictureResult(scores, rightness(boxes, shown), len(shown), ms)
 
 
 def shown_of(bodies: Sequence[Floats], image: NDArray[np.uint8]) -> list[Floats]:
@@ -122,7 +125,7 @@ def rightness(boxes: Sequence[Box], bodies: Sequence[Floats]) -> NDArray[np.bool
     return right
 
 
-def measure(outcomes: Sequence[Outcome]) -> dict[str, float]:
+def measure(outcomes: Sequence[PictureResult]) -> dict[str, float]:
     """Return the figures; precision, recall and false alarms at the default threshold."""
     threshold = DetectorConfig().score_threshold
     scores = np.concatenate([outcome.scores for outcome in outcomes])

@@ -9,7 +9,7 @@ from diffpose_ros.core.files import write_json
 from diffpose_ros.evaluate.compare import numbers
 
 
-def conclude(out: Path, figures: Mapping[str, Any]) -> None:
+def write_figures(out: Path, figures: Mapping[str, Any]) -> None:
     """Write the figures and tell each number."""
     write_json(out, figures)
     sys.stdout.write(listing(figures))

@@ -5,12 +5,13 @@ Protocol 1 is MPJPE, protocol 2 P-MPJPE: means over frames per action, then over
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
 from diffpose_ros.evaluate.arguments import check_output
-from diffpose_ros.evaluate.captures import capture_windows
-from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted, load_lifter, report
+from diffpose_ros.evaluate.captures import report_captures
+from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted
 from diffpose_ros.evaluate.mpjpe import summary
 from diffpose_ros.train.formats.h36m import read_h36m
 import numpy as np
@@ -41,14 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
     check_output(args.out, args.cameras)
-    lifter, model_id = load_lifter(args)
-    parts = (
-        windows
-        for capture in read_h36m(args.poses, args.detections, args.cameras)
-        for windows in capture_windows(
-            capture, lifter, args.error_px, centred=args.centred, every=args.every
-        )
-    )
-    more = {'detections': args.detections.name, 'error_px': args.error_px, 'model': model_id}
-    report(args, lifter, parts, by_action, more)
+    if not 0 <= args.error_px < math.inf:
+        raise ValueError(f'error_px = {args.error_px}; set it to 0 or more')
+    captures = read_h36m(args.poses, args.detections, args.cameras)
+    more = {'detections': args.detections.name, 'error_px': args.error_px}
+    report_captures(args, captures, by_action, args.error_px, more)
     return 0

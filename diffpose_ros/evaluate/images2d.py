@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 import time
 
-from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig, PRECISIONS
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.device import pick_precision
+from diffpose_ros.core.gaussian import shares_within
 from diffpose_ros.core.people import Box
 from diffpose_ros.evaluate import pck
-from diffpose_ros.evaluate.arguments import json_file
-from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.arguments import json_file, measured
+from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.train.labelled import FOLD_NUMBERS, FOLDS, People, read_people
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
@@ -104,7 +104,7 @@ def measure(people: People, predictions: Predictions) -> dict:
         'pck_per_joint': pck.per_joint(correct, labelled, people.skeleton),
         'doubled': pck.doubled(found, truth, labelled, people.skeleton),
         'ece': pck.expected_calibration_error(score[labelled], correct[labelled]),
-        **pck.coverage((found - truth)[labelled], predictions.covariance[counted][labelled]),
+        **shares_within((found - truth)[labelled], predictions.covariance[counted][labelled]),
         'people': int(counted.sum()),
     }
 
@@ -126,7 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the JSON file."""
     effort = InferenceConfig(steps=args.steps, ensembles=args.ensembles)
-    device, checkpoint = torch.device('cpu'), load_checkpoint(args.checkpoint, 'pose2d')
+    device, checkpoint = torch.device('cpu'), measured(args.checkpoint, args.out, 'pose2d')
     people = read_people(args.images, args.labels)
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
@@ -145,5 +145,5 @@ def run(args: argparse.Namespace) -> int:
         'ensembles': effort.ensembles,
         'ms_per_person': 1000 * predictions.seconds / len(people),
     }
-    conclude(args.out, result)
+    write_figures(args.out, result)
     return 0

@@ -55,7 +55,7 @@ def film(
 def _filmed(points: Tensor, clips: Clips, random: torch.Generator) -> Tensor:
     """Return the points (F, T, J, 3) as the camera of the key frame's second sees them."""
     frame = torch.arange(len(points))
-    camera = ((frame - clips.first) % clips.fps == 0).cumsum(dim=0) - 1
+    camera = ((frame - clips.first) % clips.fps < 1).cumsum(dim=0) - 1
     n = int(camera[-1]) + 1
     yaw = 2 * math.pi * torch.rand(n, generator=random)
     pitch = 0.15 + 0.2 * torch.randn(n, generator=random)
@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
-    if not args.noise_px >= 0:
+    if not 0 <= args.noise_px < math.inf:
         raise ValueError(f'noise_px = {args.noise_px}; set it to 0 or more')
     lifter, model_id = load_lifter(args)
     windows = film(

@@ -12,8 +12,8 @@ from typing import Any
 
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate.arguments import check_output
-from diffpose_ros.evaluate.captures import capture_windows
-from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted, load_lifter, report
+from diffpose_ros.evaluate.captures import report_captures
+from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted
 from diffpose_ros.evaluate.mpjpe import auc, joint_errors, LIMBS, pck, summary
 from diffpose_ros.train.formats.mpi_inf_3dhp import read_3dhp
 import numpy as np
@@ -51,13 +51,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the options say."""
     check_output(args.out, args.cameras)
-    lifter, model_id = load_lifter(args)
-    parts = (
-        windows
-        for capture in read_3dhp(args.data, args.cameras)
-        for windows in capture_windows(
-            capture, lifter, 0.0, centred=args.centred, every=args.every
-        )
-    )
-    report(args, lifter, parts, by_sequence, {'model': model_id})
+    report_captures(args, read_3dhp(args.data, args.cameras), by_sequence, 0.0, {})
     return 0

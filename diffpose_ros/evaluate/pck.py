@@ -1,13 +1,12 @@
 """PCK: the share of joints found within a part of the torso's length; and its calibration."""
 
+from diffpose_ros.core.people import SCORE_RADIUS
 from diffpose_ros.core.skeleton import Skeleton
-from diffpose_ros.lift3d.calibration import squared_mahalanobis
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-RADIUS = 0.2  # share of the torso
 MIN_TORSO_PX = 8.0
 TORSO = ('r_shoulder', 'l_hip')
 ON_LIMBS = ('elbow', 'wrist', 'knee', 'ankle')
@@ -33,7 +32,7 @@ def correct_joints(predicted: Floats, truth: Floats, skeleton: Skeleton) -> NDAr
     returns           (N, J)
     """
     error = np.linalg.norm(predicted - truth, axis=-1)
-    return error <= RADIUS * torso_length(truth, skeleton)[:, None]
+    return error <= SCORE_RADIUS * torso_length(truth, skeleton)[:, None]
 
 
 def per_joint(
@@ -80,17 +79,3 @@ def expected_calibration_error(score: Floats, correct: NDArray, bins: int = 10) 
     count = np.bincount(place, minlength=bins)
     gap = np.bincount(place, score - correct, minlength=bins)
     return float(np.abs(gap).sum() / count.sum())
-
-
-def coverage(error: Floats, covariance: Floats) -> dict[str, float]:
-    """
-    Return the share of joints within the ellipses that claim to hold 50, 68, 90 and 95 %.
-
-    error       (n, 2)     pixels
-    covariance  (n, 2, 2)  pixels squared
-    """
-    squared = squared_mahalanobis(error, covariance)
-    return {
-        f'coverage_{round(100 * share)}': float((squared < -2 * np.log(1 - share)).mean())
-        for share in (0.5, 0.68, 0.9, 0.95)
-    }

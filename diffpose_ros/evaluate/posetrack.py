@@ -9,7 +9,7 @@ from typing import Any
 
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.evaluate.arguments import check_output, json_file
-from diffpose_ros.evaluate.figures import conclude
+from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.posetrack_ap import average_precision, table
 from diffpose_ros.evaluate.posetrack_people import add_estimation_arguments, people_estimator
 from diffpose_ros.train.formats.files import read_labels
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         people = people_estimator(args)
         for path in tqdm(label_files(args.ground_truth), unit='video', disable=None):
             people.write(path, args.predictions / path.name)
-    conclude(args.out, evaluate(args.ground_truth, args.predictions))
+    write_figures(args.out, evaluate(args.ground_truth, args.predictions))
     return 0
 
 

@@ -18,6 +18,7 @@ from diffpose_ros.core.detector import PersonDetector
 from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.evaluate.arguments import measured
 from diffpose_ros.train.formats.files import PREDICTION_FORMATS, read_labels, write_predictions
 from diffpose_ros.train.formats.labels import box_of, FrameLabels, PersonLabels
 from diffpose_ros.train.posetrack import frames_around, Picture, read_picture
@@ -55,7 +56,7 @@ def people_estimator(args: argparse.Namespace) -> 'PeopleEstimator':
     effort = InferenceConfig(steps=args.steps, ensembles=args.ensembles)
     device = pick_device(args.device)
     precision = pick_precision('auto', device)
-    pose2d = load_checkpoint(args.checkpoint, 'pose2d')
+    pose2d = measured(args.checkpoint, args.out, 'pose2d')
     estimator = VideoEstimator.from_checkpoint(pose2d, device, precision)
     if args.boxes == 'labels':
         return PeopleEstimator(estimator, args.images, effort)

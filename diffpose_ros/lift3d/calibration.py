@@ -14,6 +14,7 @@ of fewer says too little.
 from dataclasses import dataclass
 from typing import Any
 
+from diffpose_ros.core.gaussian import squared_mahalanobis, squared_radius
 from diffpose_ros.core.skeleton import H36M_17
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,6 @@ FLOOR_M = 0.005
 FEWEST = 5  # hypotheses whose spread counts
 SIZE_DEVIATION = 0.06  # of adult body size about its mean, proportions included
 HEIGHT_M = 1.75  # of a person who is as large as a lifter makes everybody
-# Quantiles of the chi-square distribution with three degrees of freedom.
-CHI2_3 = {0.5: 2.3660, 0.68: 3.5059, 0.9: 6.2514, 0.95: 7.8147}
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,6 @@ def hypothesis_covariance(hypotheses: Floats) -> Floats:
     return total / max(1, hypotheses.shape[1] - 1)
 
 
-def squared_mahalanobis(error: Floats, covariance: Floats) -> Floats:
-    """Return e^T C^-1 e, (...,), for errors (..., d) and covariances (..., d, d)."""
-    return (error * np.linalg.solve(covariance, error[..., None])[..., 0]).sum(axis=-1)
-
-
 def fit_missing(
     hypotheses: Floats, spread: Floats, image: Floats, truth: Floats, share: float = 0.9
 ) -> Floats:
@@ -124,6 +118,6 @@ def fit_missing(
     for _ in range(40):
         middle = np.sqrt(low * high)
         claimed = with_size(shape_covariance(middle, hypotheses, spread, image), mean)
-        inside = (squared_mahalanobis(error, claimed) < CHI2_3[share]).mean(axis=0)
+        inside = (squared_mahalanobis(error, claimed) < squared_radius(share, 3)).mean(axis=0)
         low, high = np.where(inside < share, middle, low), np.where(inside < share, high, middle)
     return np.sqrt(low * high)

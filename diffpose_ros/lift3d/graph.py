@@ -118,7 +118,7 @@ class GraphNet(nn.Module):
         d = (self.A_hat.sum(dim=0) + 1e-5).rsqrt()
         A = d[:, None] * self.A_hat * d
         hidden = F.relu(self.gconv1.fc(mix_joints(A, x)))
-        # Mixing the joints after the second product costs half as much; its bias is mixed not.
+        # Mix the joints after the second product: half the cost; the bias must not be mixed.
         return mix_joints(A, F.linear(hidden, self.gconv2.fc.weight)) + self.gconv2.fc.bias
 
 

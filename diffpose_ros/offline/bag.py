@@ -142,8 +142,8 @@ def refusing(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise ValueError(
-            f'{path} is no readable bag, or damaged ({type(error).__name__}: {error}); give an '
-            '.mcap or .db3 file, or their folder'
+            f'{path} is not a readable bag ({type(error).__name__}: {error}); give an .mcap or '
+            '.db3 file, or their folder'
         ) from error
 
 

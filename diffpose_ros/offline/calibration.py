@@ -35,8 +35,8 @@ def read_camera(path: Path, width: int, height: int) -> Camera:
 
 def calibration_beside(video: Path) -> Path | None:
     """Return the calibration that lies beside a video under the same name, if there is one."""
-    beside = [video.with_suffix(suffix) for suffix in ('.yaml', '.npz')]
-    return next((path for path in beside if path.is_file()), None)
+    beside = video.with_suffix('.yaml')
+    return beside if beside.is_file() else None
 
 
 def _from_yaml(path: Path) -> Camera:

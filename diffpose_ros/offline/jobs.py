@@ -161,7 +161,7 @@ class Worker:
         self._make_pipeline, self._settings = make_pipeline, settings
 
     def do(self, task: Task, tick: Tick) -> Outcome:
-        """Do a task; what the user can mend comes back as the outcome."""
+        """Do a task; what the user can fix is returned as the outcome."""
         try:
             if task.segment is not None:
                 return Outcome(task, self._process(task.job, task.segment, tick))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.config import build, leaves, PipelineConfig
+from diffpose_ros.core.config import build, KINDS, leaves, PipelineConfig
 from diffpose_ros.core.files import check_name
 from diffpose_ros.offline.jobs import Settings
 
@@ -53,7 +53,7 @@ def setting(text: str, values: Mapping[str, Any]) -> tuple[str, Any]:
     try:
         return name, kind(value)
     except ValueError as error:
-        raise ValueError(f'--set {text}; give a {kind.__name__}') from error
+        raise ValueError(f'--set {text}; give {KINDS[kind]}') from error
 
 
 def output(path: Path, suffix: str, source: Path) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.people import JointState, Person, Pose3D
 from diffpose_ros.core.skeleton import HIP, Skeleton
 from diffpose_ros.offline.draw import (
@@ -51,7 +51,7 @@ def write_summary(
     middle = (split + 1) / 2
     figure.text(middle, 0.95, _title(people), ha='center', fontsize=13, color='0.15')
     figure.text(middle, 0.89, _legend(people), ha='center', fontsize=8.5, color='0.4')
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         figure.savefig(partial)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diffpose_ros.core.clip import NANOSECONDS, to_ns
+from diffpose_ros.core.config import NODE
 from diffpose_ros.core.people import (
     Box,
     FrameResult,
@@ -20,7 +22,6 @@ from diffpose_ros.offline.stage_times import STAGES
 import numpy as np
 from numpy.typing import NDArray
 
-NODE = '/diffpose'
 SKELETONS_TOPIC = f'{NODE}/skeletons'
 TIMING_TOPIC = f'{NODE}/timing'
 TIMES = ('age', *STAGES, 'total')  # of FrameTiming
@@ -75,11 +76,6 @@ def read_recording(path: Path) -> Recording:
     return Recording(tuple(frames), SKELETONS[names.pop()])
 
 
-def to_ns(time: Any) -> int:
-    """Return a builtin_interfaces Time or Duration in nanoseconds."""
-    return int(time.sec) * 1_000_000_000 + int(time.nanosec)
-
-
 def _frame(message: Any, stamp_ns: int, received_ns: int, timing: Any | None) -> RecordedFrame:
     info = message.inference
     people = [to_person(skeleton) for skeleton in message.skeletons]
@@ -109,7 +105,7 @@ def to_person(message: Any) -> Person:
     return Person(
         message.track_id,
         TrackState(message.track_state),
-        to_ns(message.age) / 1e9,
+        to_ns(message.age) / NANOSECONDS,
         Box(x, y, width, height, float(message.score)),
         _pose2d(message) if np.isfinite(message.x).any() else None,
         _pose3d(message) if len(message.position) else None,

@@ -15,7 +15,7 @@ from diffpose_ros.core.people import Person, Pose3D
 from diffpose_ros.offline.draw import draw_overlay, Moment
 from diffpose_ros.offline.plot3d import clarity, pose_covariance
 from diffpose_ros.offline.recording import RecordedFrame, Recording
-from diffpose_ros.offline.video import VideoWriter
+from diffpose_ros.offline.video import MIN_SIDE, VideoWriter
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,7 +69,7 @@ def _film(moments: Iterable[Moment], recording: Recording) -> str | None:
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     scale = min(1.0, FILM_WIDTH / width)
-    size = (round(width * scale), round(height * scale))
+    size = (max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.people import Person, Pose3D
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.offline.draw import bone_side, Moment, side, SIDE_COLORS, SIGMAS, spheres
@@ -28,7 +28,7 @@ def rerun_sdk() -> Any:
 def write_rerun(path: Path, moments: Iterable[Moment], skeleton: Skeleton) -> None:
     """Write a recording for the viewer of Rerun, whole or not at all."""
     rr = rerun_sdk()
-    with whole(path) as partial, rr.RecordingStream('diffpose') as log:
+    with atomic_path(path) as partial, rr.RecordingStream('diffpose') as log:
         log.set_log_time_enabled(False)  # the time of the video is the only one that tells
         log.set_log_tick_enabled(False)
         log.save(partial)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.clip import NANOSECONDS
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.people import (
     Box,
     FrameResult,
@@ -59,7 +59,7 @@ def from_json(document: dict[str, Any]) -> Answer:
 def write_json(path: Path, answers: Iterable[Answer], skeleton: Skeleton) -> None:
     """Write everything that is known, one image per line, as one JSON document."""
     head = {'skeleton': skeleton.name, 'joints': skeleton.joints, 'edges': skeleton.edges}
-    with whole(path) as partial, partial.open('w') as file:
+    with atomic_path(path) as partial, partial.open('w') as file:
         file.write(json.dumps(head)[:-1] + ', "frames": [')
         comma = '\n'
         for answer in answers:
@@ -70,7 +70,7 @@ def write_json(path: Path, answers: Iterable[Answer], skeleton: Skeleton) -> Non
 
 def write_csv(path: Path, answers: Iterable[Answer], skeleton: Skeleton) -> None:
     """Write a table with one row per image, person and joint."""
-    with whole(path) as partial, partial.open('w', newline='') as file:
+    with atomic_path(path) as partial, partial.open('w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS)
         for answer in answers:

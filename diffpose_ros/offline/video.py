@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 import math
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from diffpose_ros.core.clip import NANOSECONDS
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +28,8 @@ class VideoReader:
 
     width, height  pixels, after a phone's rotation is undone
     fps            mean frame rate as the file states it
-    frames         number of frames as the file states it, or estimated from its length
+    stated         number of frames as the file states it, 0 = it does not
+    frames         the same, or estimated from the length
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +43,8 @@ class VideoReader:
                 self._first_s = first.time
                 self.fps = float(stream.average_rate or stream.guessed_rate or 0)
                 length_s = float((container.duration or 0) / av.time_base)
-                self.frames = stream.frames or round(length_s * self.fps)
+                self.stated = stream.frames
+                self.frames = self.stated or round(length_s * self.fps)
         except (av.FFmpegError, IndexError, StopIteration) as error:
             raise ValueError(
                 f'{path} has no readable video, or is cut off; give a whole mp4, for example'
@@ -57,6 +59,20 @@ class VideoReader:
         """Yield time in seconds from the first frame, and pixels (H, W, 3) uint8 RGB."""
         for time_ns, image in self.between(0, None):
             yield time_ns / NANOSECONDS, image
+
+    def labelled(self, count: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels of the first frames; raise ValueError where that many are not."""
+        seen = self.stated
+        if not 0 < seen < count:  # else it is told before any work
+            seen = 0
+            for _, image in islice(self, count):
+                seen += 1
+                yield image
+        if seen < count:
+            raise ValueError(
+                f'the file labels {count} frames, but {self.path} has {seen}; give the labels of '
+                'this video'
+            )
 
     def between(
         self, start_ns: int, stop_ns: int | None
@@ -126,7 +142,7 @@ class VideoWriter:
 
     def __enter__(self) -> 'VideoWriter':
         self._open = ExitStack()
-        partial = self._open.enter_context(whole(self.path))
+        partial = self._open.enter_context(atomic_path(self.path))
         container, self._stream = h264(partial, self._width, self._height, self._fps, self.ENCODER)
         self._container = self._open.enter_context(container)
         self._stream.codec_context.time_base = TICK

@@ -124,6 +124,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, make_pipeline: MakePipeline = PosePipeline.from_config) -> int:
     """Process a video; return the exit code."""
     out, extras = output(args.out, '.mp4', args.video), frozenset(args.extras or ())
+    for suffix in extras:
+        for source in filter(None, (args.video, args.camera)):
+            output(out.with_suffix(suffix), suffix, source)
     recording = VideoRecording.open(args.video, args.camera, out, extras)
     run_one(Job(recording, settings(args)), make_pipeline)
     files = [out, *(out.with_suffix(suffix) for suffix in sorted(extras))]

@@ -14,12 +14,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.offline.bag import BagReader, BagWriter, open_bag
 from diffpose_ros.offline.jobs import Job, MakePipeline
 from diffpose_ros.offline.options import add_settings, file_state, output, settings
-from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.offline.schedule import run_one
 from diffpose_ros.offline.segments import Answer
 from diffpose_ros.ros.bag_messages import Speaker, spoken
@@ -149,7 +149,7 @@ def read(cdr: bytes, kind: type) -> Any:
     try:
         return deserialize_message(cdr, kind)
     except Exception as error:
-        raise ValueError(f'this is no {kind.__name__}, or damaged: {error}') from error
+        raise ValueError(f'not a valid {kind.__name__} message: {error}') from error
 
 
 def choose(
@@ -167,7 +167,7 @@ def choose(
 
 
 def camera_info_beside(reader: BagReader, topic: str) -> str | None:
-    """Return the CameraInfo topic that belongs to an image topic by custom, if it is there."""
+    """Return the CameraInfo topic next to an image topic, by ROS convention, if it exists."""
     camera = topic.removesuffix('/compressed').rpartition('/')[0]
     beside = f'{camera}/camera_info'
     found = [c for c in reader.connections if c.topic == beside and c.msgtype == CAMERA_INFO]

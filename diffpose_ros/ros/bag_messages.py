@@ -2,10 +2,10 @@
 
 import math
 
+from diffpose_ros.core.config import NODE
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.bag import BagWriter, canonical
-from diffpose_ros.offline.recording import NODE
 from diffpose_ros.offline.segments import Answer
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.convert import frame_timing, skeleton_array, skeleton_info

@@ -22,11 +22,12 @@ import tempfile
 import time
 from typing import Any
 
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.evaluate import compare
 from diffpose_ros.msg import SkeletonArray
 from diffpose_ros.offline.calibration import calibration_beside
-from diffpose_ros.offline.recording import SKELETONS_TOPIC, to_ns
+from diffpose_ros.offline.recording import SKELETONS_TOPIC
 from diffpose_ros.offline.summary import percentiles
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros.diagnostics import connections
@@ -214,5 +215,5 @@ def run(args: argparse.Namespace) -> int:
         plays = {'peak': fastest(opened.play, args.highest)}
         plays |= {f'{rate:g} Hz': opened.play(rate) for rate in args.rates}
     sys.stdout.write(table(plays) + '\n')
-    compare.conclude({**describe(), 'seconds': args.seconds, **plays}, args)
+    compare.write_and_compare({**describe(), 'seconds': args.seconds, **plays}, args)
     return 0

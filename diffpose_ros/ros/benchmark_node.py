@@ -20,6 +20,7 @@ import time
 from typing import Any
 from unittest.mock import patch
 
+from diffpose_ros.core.config import NODE
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.device import gpu_works
 from diffpose_ros.core.share import DEMO_CLIP, find_shared
@@ -30,7 +31,6 @@ from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.msg import FrameTiming
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
-from diffpose_ros.offline.recording import NODE
 from diffpose_ros.offline.stage_times import STAGES
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros import topics
@@ -263,5 +263,5 @@ def run(args: argparse.Namespace) -> int:
         finally:
             rclpy.try_shutdown()
     sys.stdout.write(table(result))
-    compare.conclude(result, args)
+    compare.write_and_compare(result, args)
     return 0

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 import time
 
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.people import Box
-from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros import compat, topics
 from diffpose_ros.ros.depth import depth_to_metres
 from diffpose_ros.ros.detections import person_boxes

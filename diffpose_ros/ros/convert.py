@@ -5,7 +5,15 @@ import math
 
 from builtin_interfaces.msg import Duration
 from diffpose_ros.core.clip import NANOSECONDS
-from diffpose_ros.core.people import FrameResult, InferenceInfo, Person, Pose2D, Pose3D, TrackState
+from diffpose_ros.core.people import (
+    FrameResult,
+    InferenceInfo,
+    Person,
+    Pose2D,
+    Pose3D,
+    SCORE_RADIUS,
+    TrackState,
+)
 from diffpose_ros.core.skeleton import Skeleton as JointList
 from diffpose_ros.msg import (
     FrameTiming,
@@ -24,7 +32,6 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-SCORE_RADIUS = 0.2  # torso lengths: what the scores of the 2D model are calibrated to
 COCO_17 = (
     'nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow'
     ' l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle'

@@ -18,6 +18,7 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.files import write_json
 from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.msg import FrameTiming
@@ -25,13 +26,7 @@ from diffpose_ros.offline.bag import BagWriter
 from diffpose_ros.offline.calibration import calibration_beside, read_camera
 from diffpose_ros.offline.draw import draw_overlay
 from diffpose_ros.offline.plot3d import clarity, write_summary
-from diffpose_ros.offline.recording import (
-    read_recording,
-    RecordedFrame,
-    Recording,
-    TIMING_TOPIC,
-    to_ns,
-)
+from diffpose_ros.offline.recording import read_recording, RecordedFrame, Recording, TIMING_TOPIC
 from diffpose_ros.offline.summary import summarise, table
 from diffpose_ros.offline.video import VideoReader, VideoWriter
 from diffpose_ros.ros.diagnostics import connections

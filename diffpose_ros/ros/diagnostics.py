@@ -9,8 +9,8 @@ import resource
 import time
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diffpose_ros.core.config import NODE
 from diffpose_ros.core.people import FrameResult
-from diffpose_ros.offline.recording import NODE
 from diffpose_ros.offline.stage_times import STAGES
 from diffpose_ros.ros.settings import DiagnosticsConfig
 from diffpose_ros.ros.timing import Timing
@@ -23,7 +23,7 @@ TROUBLE_S = 2.0  # an error is told for so long
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 STALE = DiagnosticStatus.STALE
-NO_PUBLISHER = ', which nobody publishes, or not with a quality of service that fits'
+NO_PUBLISHER = ', which nobody publishes with a compatible QoS'
 PUBLISHERS = 'publishers of '  # and a topic: keys of the input's status
 SUBSCRIBERS = 'subscribers of '  # of the inference's
 Verdict = tuple[bytes, str]

@@ -6,9 +6,9 @@ import time
 import traceback
 
 from diffpose_ros.core.budget import BudgetController, with_cuts
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.people import Frame, FrameResult
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.diagnostics import Health
 from diffpose_ros.ros.images import CameraSource, Rgb, to_rgb

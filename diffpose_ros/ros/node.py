@@ -11,9 +11,9 @@ import traceback
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.offline.recording import to_ns
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.companions import Companions
 from diffpose_ros.ros.compat import IMAGE_CONVERTER, refuse_invalid_transitions
@@ -48,7 +48,7 @@ SUCCESS = TransitionCallbackReturn.SUCCESS
 Transition = Callable[['DiffposeNode', LifecycleState], TransitionCallbackReturn]
 
 
-def told(transition: Transition) -> Transition:
+def report_failure(transition: Transition) -> Transition:
     """Tell why a transition fails, which rclpy does not; a wrong setting needs no traceback."""
 
     @wraps(transition)
@@ -92,7 +92,7 @@ class DiffposeNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
 
-    @told
+    @report_failure
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the networks, run them once, announce the topics."""
         self._health.broken = ''
@@ -107,7 +107,7 @@ class DiffposeNode(LifecycleNode):
         )
         return SUCCESS
 
-    @told
+    @report_failure
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera."""
         self._health = Health()
@@ -129,7 +129,7 @@ class DiffposeNode(LifecycleNode):
         self._listen(kind, self._image_topic, self._on_image)
         return SUCCESS
 
-    @told
+    @report_failure
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening, say that nobody is seen, keep the networks."""
         work = self._work
@@ -138,13 +138,13 @@ class DiffposeNode(LifecycleNode):
         work.pause()
         return SUCCESS
 
-    @told
+    @report_failure
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Give the memory back."""
         self._release()
         return SUCCESS
 
-    @told
+    @report_failure
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End, from whatever state."""
         if self._worker is not None:
@@ -152,7 +152,7 @@ class DiffposeNode(LifecycleNode):
         self._release()
         return SUCCESS
 
-    @told
+    @report_failure
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Return to where the node can be configured again."""
         self._stop(STOP_TIMEOUT_S)
@@ -163,7 +163,7 @@ class DiffposeNode(LifecycleNode):
         """Configure and activate."""
         configured = self.trigger_configure() == SUCCESS
         if not (configured and self.trigger_activate() == SUCCESS):
-            self.get_logger().error('mend that and start the node again')
+            self.get_logger().error('fix the error above and start the node again')
 
     def close(self) -> bool:
         """End, whatever the state; return whether the worker ended in time."""

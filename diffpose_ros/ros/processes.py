@@ -113,12 +113,14 @@ def free_domain() -> int:
     candidates = list(DOMAINS)
     random.shuffle(candidates)
     for domain in candidates:
-        if _is_free(7410 + 250 * domain):  # of the first participant, by the DDSI-RTPS standard
+        if is_free(domain):
             return domain
     raise OSError('every ROS domain is in use; set ROS_DOMAIN_ID to the one to share')
 
 
-def _is_free(port: int) -> bool:
+def is_free(domain: int) -> bool:
+    """Say whether no participant of a ROS domain runs on this machine."""
+    port = 7410 + 250 * domain  # of the first participant, by the DDSI-RTPS standard
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         try:
             udp.bind(('', port))

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from diffpose_ros.core.config import NODE
 from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.bag import BagWriter
-from diffpose_ros.offline.recording import NODE
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.spin import noted_signals, spin
 import rclpy

@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from diffpose_ros.core.clip import to_ns
 from diffpose_ros.offline.bag import open_bag
 from diffpose_ros.offline.draw import Moment
 from diffpose_ros.offline.options import output
-from diffpose_ros.offline.recording import read_recording, Recording, to_ns
+from diffpose_ros.offline.recording import read_recording, Recording
 from diffpose_ros.offline.report import write_report
 from diffpose_ros.offline.rerun_log import rerun_sdk, write_rerun
 from diffpose_ros.ros.bag_job import choose, IMAGES, read

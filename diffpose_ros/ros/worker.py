@@ -29,7 +29,7 @@ class NewestWorker:
     A mailbox for one image and the thread that empties it.
 
     work  called with each image
-    died  called when the thread has ended against all care, before another one goes on
+    died  called when the thread has ended unexpectedly, before a new one starts
     """
 
     def __init__(self, work: Callable[[Arrival], None], died: Callable[[], None]) -> None:
@@ -95,7 +95,7 @@ class NewestWorker:
 
 
 def _fulfil(future: Future[Answer], errand: Callable[[], Answer]) -> None:
-    """Call a function for whom waits, unless nobody does any more."""
+    """Run a function for a waiting caller, unless the caller gave up."""
     if not future.set_running_or_notify_cancel():
         return
     try:

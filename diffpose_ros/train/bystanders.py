@@ -22,7 +22,7 @@ from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.device import pick_device, pick_precision
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.people import Box, overlaps
 from diffpose_ros.evaluate.images2d import estimate_single
 from diffpose_ros.train.frames import Frames, Picture
@@ -109,11 +109,11 @@ def search(frames: Frames, searching: Search) -> dict[str, NDArray]:
         people = searching.bystanders(frames[i])
         names += [frames.names[i]] * len(people)
         found += people
-    score = np.array([f.score for f in found])
+    score, J = np.array([f.score for f in found]), len(searching.joint_names)
     return {
         'filenames': np.array(names, str),
-        'joints_px': np.array([f.joints for f in found], np.float32),
-        'visible': score > VISIBLE,
+        'joints_px': np.array([f.joints for f in found], np.float32).reshape(-1, J, 2),
+        'visible': score.reshape(-1, J) > VISIBLE,
         'joint_names': np.array(searching.joint_names),
     }
 
@@ -126,7 +126,7 @@ def main() -> int:
     args = parser.parse_args()
     device = pick_device('auto')
     columns = search(Frames(args.data / 'images2d'), Search(device))
-    with whole(args.out) as path:
+    with atomic_path(args.out) as path:
         np.savez_compressed(path, **columns)
     return 0
 

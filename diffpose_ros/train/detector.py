@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 from diffpose_ros.core.checkpoint import load_checkpoint, restore, save_checkpoint
-from diffpose_ros.core.detector_network import DetectorNetwork, STRIDE
+from diffpose_ros.core.detector_network import DetectorNetwork, PADDING, STRIDE
 from diffpose_ros.core.device import pick_device
 from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.train.frames import Frames, photographs
@@ -33,15 +33,15 @@ logger = logging.getLogger(__name__)
 
 
 class SceneStream(IterableDataset):
-    """Endless training examples; every worker draws its own."""
+    """Endless training examples; every worker draws its own, by numbers that seed all."""
 
-    def __init__(self, maker: SceneMaker, seed: int) -> None:
+    def __init__(self, maker: SceneMaker, *seed: int) -> None:
         cv2.setNumThreads(0)  # before its threads start: forked workers cannot take them along
         self._maker, self._seed = maker, seed
 
     def __iter__(self) -> Iterator[dict[str, NDArray]]:
         info = get_worker_info()
-        rng = np.random.default_rng([self._seed, info.id if info else 0])
+        rng = np.random.default_rng([*self._seed, info.id if info else 0])
         while True:
             yield example(self._maker.draw(rng))
 
@@ -148,14 +148,17 @@ class Trainer:
     """The network, its average, its optimiser and where they are kept."""
 
     def __init__(self, args: argparse.Namespace) -> None:
+        if args.size % PADDING:
+            raise ValueError(f'size = {args.size}; set it to a multiple of {PADDING}')
+        torch.manual_seed(args.seed)
         self._args = args
-        self._device = pick_device('auto')
+        self._device = pick_device(args.device)
         self._model = learner().to(self._device, memory_format=torch.channels_last)
         if args.start_from:
             restore(self._model['network'], load_checkpoint(args.start_from, 'detector'))
         self._ema = Ema(self._model, decay=0.998)
         self._optimizer = torch.optim.AdamW(
-            self._model.parameters(), lr=args.rate, weight_decay=0.02
+            self._model.parameters(), lr=args.learning_rate, weight_decay=0.02
         )
         self._budget = Budget(minutes=args.minutes)
         self._folder = RunFolder(args.out)
@@ -167,8 +170,9 @@ class Trainer:
         args = self._args
         frames = Frames(args.data / 'images2d', bystanders=args.bystanders)
         rendered = Rendered(args.synthetic) if args.synthetic else None
+        maker = SceneMaker(frames, photographs(), args.size, rendered)
         loader = DataLoader(
-            SceneStream(SceneMaker(frames, photographs(), args.size, rendered), self._budget.step),
+            SceneStream(maker, args.seed, self._budget.step),
             batch_size=args.batch,
             num_workers=args.workers,
         )
@@ -186,7 +190,7 @@ class Trainer:
 
     def _learn(self, batch: Batch) -> dict[str, float]:
         for group in self._optimizer.param_groups:
-            group['lr'] = self._args.rate * self._budget.learning_rate_share()
+            group['lr'] = self._args.learning_rate * self._budget.learning_rate_share()
         images = batch['image'].float().div(255).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._args.bf16):
             features = self._model['network'].features(images)
@@ -229,8 +233,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--size', type=count, default=128, help='sides of a training picture')
     parser.add_argument('--batch', type=count, default=16, help='pictures per step')
     parser.add_argument('--bf16', action='store_true', help='where the machine is fast at it')
-    parser.add_argument('--rate', type=float, default=2e-3, help='highest learning rate')
+    parser.add_argument('--learning-rate', type=float, default=2e-3, help='highest')
     parser.add_argument('--workers', type=count, default=1, help='processes that make pictures')
+    parser.add_argument('--seed', type=int, default=0, help='of all draws')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
 
 
 def run(args: argparse.Namespace) -> int:

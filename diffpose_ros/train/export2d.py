@@ -18,9 +18,9 @@ from typing import Any
 
 from diffpose_ros.core.checkpoint import save_checkpoint
 from diffpose_ros.core.config import InferenceConfig
+from diffpose_ros.core.gaussian import squared_mahalanobis, squared_radius
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict, Predictions
-from diffpose_ros.lift3d.calibration import squared_mahalanobis
 from diffpose_ros.train.labelled import People, read_split
 from diffpose_ros.train.loop import part, RunFolder
 from diffpose_ros.train.pose_trainer import Learner
@@ -32,7 +32,6 @@ import torch
 from torch import Tensor
 
 DEFAULT = InferenceConfig()  # what calibrates, because it is what most people use
-MEDIAN_CHI_SQUARE_2 = 1.386  # of the squared Mahalanobis distance in the plane
 FEW = 30  # labelled joints below which a fit says nothing
 NEVER_SEEN = (-12.0, 0.0, 0.0)  # weights that give a joint nobody labelled the score 0
 
@@ -57,7 +56,7 @@ def fit_covariances(found: Predictions, people: People) -> np.ndarray:
         np.median(column[seen]) if seen.sum() >= FEW else overall
         for column, seen in zip(distance.T, people.labelled.T, strict=True)
     ]
-    return np.array(medians) / MEDIAN_CHI_SQUARE_2
+    return np.array(medians) / squared_radius(0.5, 2)
 
 
 def mean_of(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

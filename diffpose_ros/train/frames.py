@@ -10,6 +10,7 @@ import tarfile
 import cv2
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.train import teacher
 from diffpose_ros.train.labelled import file_number, FOLDS, held_out, read_duplicates
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,18 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 BONES = (*(bone for bone in POSETRACK_15.bones if 'nose' not in bone), ('neck', 'head_top'))
 TORSO = ('r_shoulder', 'l_shoulder', 'l_hip', 'r_hip')
+COLUMNS = {
+    'filenames': 'strings N',
+    'joint_names': 'strings J',
+    'joints_px': 'numbers N J 2',
+    'labelled': 'booleans N J',
+}
+BYSTANDERS = {
+    'filenames': 'strings N',
+    'joints_px': 'numbers N J 2',
+    'visible': 'booleans N J',
+    'joint_names': 'strings J',
+}
 
 # Photographs without people that come with installed packages; each is used if it is there.
 PHOTOGRAPHS = {
@@ -53,7 +66,7 @@ class Picture:
 
 class Frames:
     """
-    Pictures of lsp_extended_frames, kept compressed in memory, decoded when asked for.
+    Labelled pictures of lsp_extended_frames, kept compressed in memory, decoded when asked for.
 
     folder      holds lsp_extended_frames.tar, .npz and lsp_extended_duplicate_ids.txt
     fold        TEST or VALIDATION of train.labelled; None = the pictures to train on
@@ -67,14 +80,15 @@ class Frames:
         for path in (archive, labels):
             if not path.is_file():
                 raise FileNotFoundError(f'{path} is missing; give the folder that holds it')
-        table = read_arrays(labels, ('filenames', 'joint_names', 'joints_px', 'labelled'))
+        table = read_arrays(labels, COLUMNS)
         names = table['filenames'].tolist()
-        self._chosen = side(names, folder, fold)
+        self._labelled = table['labelled'] & np.isfinite(table['joints_px']).all(axis=-1)
+        known = np.flatnonzero(self._labelled.any(axis=1))
+        self._chosen = np.intersect1d(side(names, folder, fold), known)
         self.names = [names[i] for i in self._chosen]
         self._joint_names = table['joint_names'].tolist()
-        self._joints, self._labelled = table['joints_px'], table['labelled']
-        with tarfile.open(archive) as tar:
-            self._files = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
+        self._joints = table['joints_px']
+        self._files = read_files(archive, self.names, labels)
         self._others = read_bystanders(bystanders) if bystanders else {}
 
     def __len__(self) -> int:
@@ -88,15 +102,31 @@ class Frames:
             if self._labelled[row, j]
         }
         name = self.names[position]
-        image = decode(self._files[name])
+        image = decode(self._files[name], name)
         others = [Picture(image, *person) for person in self._others.get(name, [])]
         return Picture(image, joints, others=tuple(others))
+
+
+def read_files(archive: Path, names: Sequence[str], labels: Path) -> dict[str, bytes]:
+    """Return the files of a tar by name; raise ValueError where one that is labelled is not."""
+    try:
+        with tarfile.open(archive) as tar:
+            files = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
+    except tarfile.TarError as error:
+        raise ValueError(f'{archive} is no whole tar; give a tar of pictures') from error
+    missing = [name for name in names if name not in files]
+    if missing:
+        raise ValueError(
+            f'there is no picture {missing[0]}, nor {len(missing) - 1} more of {labels}, in '
+            f'{archive}; give the tar that belongs to it'
+        )
+    return files
 
 
 def read_bystanders(path: Path) -> dict[str, list[tuple[dict[str, NDArray], frozenset[str]]]]:
     """Return joints and names of the hidden ones of each person, by the picture's name."""
     people = defaultdict(list)
-    table = read_arrays(path, ('filenames', 'joints_px', 'visible', 'joint_names'))
+    table = read_arrays(path, BYSTANDERS)
     *columns, joint_names = table.values()
     joints = joint_names.tolist()
     for name, xy, visible in zip(*columns, strict=True):
@@ -114,9 +144,12 @@ def side(names: Sequence[str], folder: Path, fold: int | None) -> NDArray[np.int
     return np.flatnonzero(~held_out(numbers, pairs))
 
 
-def decode(data: bytes) -> Image:
-    """Return the RGB picture of an encoded file's bytes."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), 1), cv2.COLOR_BGR2RGB)
+def decode(data: bytes, name: str) -> Image:
+    """Return the RGB picture of an encoded file's bytes; raise ValueError when it is none."""
+    picture = teacher.decode(data)
+    if picture is None:
+        raise ValueError(f'{name} is no readable picture; get its tar again')
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def photographs() -> list[Image]:
@@ -126,7 +159,7 @@ def photographs() -> list[Image]:
         spec = find_spec(package)
         folder = Path(spec.origin).parent if spec and spec.origin else Path('/nonexistent')
         paths = [folder / name for name in names if (folder / name).is_file()]
-        found += [decode(path.read_bytes()) for path in paths]
+        found += [decode(path.read_bytes(), path.name) for path in paths]
     return found
 
 

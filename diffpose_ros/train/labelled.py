@@ -18,6 +18,11 @@ FOLDS = 9
 TEST, VALIDATION = 0, 1  # folds by file number: never trained on
 FOLD_NUMBERS = {'test': TEST, 'validation': VALIDATION}
 LEAST_LABELLED = 3  # joints that a person to learn from must have
+COLUMNS = {
+    'filenames': 'strings N [T]',
+    'joints_px': 'numbers N [T] J 2',
+    'joint_names': 'strings J',
+}
 MAX_SIDE = 400  # larger pictures are kept at this size
 
 
@@ -97,7 +102,7 @@ def read_labels(
     labels: Path, skeleton: Skeleton
 ) -> tuple[NDArray[np.str_], NDArray[np.float32], NDArray[np.bool_]]:
     """Return file names (N, T), and of the key frames xy (N, J, 2) and labelled (N, J)."""
-    table = read_arrays(labels, ['filenames', 'joints_px', 'joint_names'], ['labelled'])
+    table = read_arrays(labels, COLUMNS, {'labelled': 'booleans N J'})
     names, joints, given = table['filenames'], table['joints_px'], table['joint_names'].tolist()
     unknown = sorted(set(given) - set(skeleton.joints))
     if unknown:

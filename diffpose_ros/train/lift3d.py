@@ -227,7 +227,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--without-denoiser',
         action='store_true',
-        help='ablation: a deterministic lifter, to be evaluated with --steps 0',
+        help='train the encoder alone; a denoiser from --start-from stays as it is',
     )
 
 

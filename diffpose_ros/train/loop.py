@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from diffpose_ros.core.files import write_atomically
-from safetensors import safe_open
+from safetensors import safe_open, SafetensorError
 import safetensors.torch
 import torch
 from torch import distributed, nn, Tensor
@@ -159,8 +159,20 @@ class RunFolder:
             file.write(json.dumps(values) + '\n')
 
     def write_config(self, config: dict[str, Any]) -> None:
-        """Write what a reader needs to build the network again."""
-        (self.path / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+        """
+        Write what a reader needs to build the network again.
+
+        raises  ValueError when the folder holds the state of another one, whose weights may fit
+        """
+        path, text = self.path / 'config.json', json.dumps(config, indent=2) + '\n'
+        if self.state_path.is_file() and path.is_file() and path.read_text() != text:
+            before, now = json.loads(path.read_text()), json.loads(text)
+            other = [name for name, value in now.items() if before.get(name) != value]
+            raise ValueError(
+                f'{self.path} holds a run of another network ({", ".join(other)}); give the '
+                'options of that run, or name another folder'
+            )
+        path.write_text(text)
 
     def save(
         self,
@@ -178,19 +190,39 @@ class RunFolder:
         write_atomically(self.state_path, safetensors.torch.save(dense, metadata))
 
     def read(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return tensors and counts of the newest state."""
-        with safe_open(self.state_path, 'pt') as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-            return tensors, json.loads(file.metadata()['training'])
+        """
+        Return tensors and counts of the newest state.
+
+        raises  FileNotFoundError, or ValueError when the file is damaged or another one
+        """
+        try:
+            with safe_open(self.state_path, 'pt') as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+                return tensors, json.loads(file.metadata()['training'])
+        except (SafetensorError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'{self.state_path} is no state of a training, or damaged; name another folder, '
+                'or delete it and begin anew'
+            ) from error
 
     def resume(
         self, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, budget: Budget
     ) -> dict[str, Tensor]:
-        """Load the newest state if there is one, and return its tensors."""
+        """
+        Load the newest state if there is one, and return its tensors.
+
+        raises  ValueError when it is that of another network
+        """
         if not self.state_path.is_file():
             return {}
         tensors, told = self.read()
-        load_state(tensors, model, ema.model, optimizer)
+        try:
+            load_state(tensors, model, ema.model, optimizer)
+        except RuntimeError as error:
+            raise ValueError(
+                f'{self.state_path} is of another network; give the options of that run, name '
+                'another folder, or delete it and begin anew'
+            ) from error
         ema.updates = told['ema_updates']
         budget.step, budget.elapsed_s = told['step'], told['elapsed_s']
         return tensors

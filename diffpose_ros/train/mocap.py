@@ -6,6 +6,7 @@ World frame: y up, metres, right-handed. B windows, T slots, J joints of H36M_17
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 from pathlib import Path
 from zlib import crc32
 
@@ -17,7 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-COLUMNS = ('joint_names', 'clip_lengths', 'clip_names', 'joints_root_relative_m', 'root_m', 'fps')
+COLUMNS = {
+    'joint_names': 'strings J',
+    'clip_lengths': 'integers C',
+    'clip_names': 'strings C',
+    'joints_root_relative_m': 'numbers F J 3',
+    'root_m': 'numbers F 3',
+    'fps': 'numbers',
+}
 MIRROR = list(H36M_17.mirror)
 
 
@@ -31,7 +39,7 @@ class Clips:
     first   (F,)       position of the first frame of the frame's clip
     last    (F,)       position of the last frame of the frame's clip
     weight  (F,)       how often a frame is drawn, relative
-    fps     int
+    fps     frames per second
     """
 
     joints: Tensor
@@ -39,7 +47,7 @@ class Clips:
     first: Tensor
     last: Tensor
     weight: Tensor
-    fps: int
+    fps: float
 
     def to(self, device: torch.device) -> 'Clips':
         """Return the same on another device."""
@@ -52,23 +60,32 @@ def load_clips(path: Path, part: str = 'all', weight: float = 1.0) -> Clips:
     Read a mocap file.
 
     part    all, or train / held_out: nine tenths and one tenth of the motions, whole motions
-    raises  ValueError when joints or part are not as expected
+    raises  ValueError when the file or part are not as expected
     """
     data = read_arrays(path, COLUMNS)
     names = tuple(str(name) for name in data['joint_names'])
     if names != H36M_17.joints:
         raise ValueError(f'{path} has joints {names}; convert it to {H36M_17.joints}')
-    lengths = data['clip_lengths']
+    lengths, fps = data['clip_lengths'].astype(np.int64), data['fps'].item()
+    frames = len(data['root_m'])
+    if (lengths < 0).any() or lengths.sum() != frames:
+        raise ValueError(
+            f'{path} has {frames} frames, of which clip_lengths are no parts; make them fit'
+        )
+    if not 0 < fps < math.inf:
+        raise ValueError(f'{path} has fps {fps}; give a number above 0')
+    if not all(np.isfinite(data[name]).all() for name in ('joints_root_relative_m', 'root_m')):
+        raise ValueError(f'{path} has joints that are not finite; leave such frames out')
     keep = np.array([part in ('all', part_of(str(name))) for name in data['clip_names']])
     if not keep.any():
         raise ValueError(f'{path} has no clip in part {part!r}; use all, train or held_out')
     chosen = np.repeat(keep, lengths)
     joints = torch.from_numpy(data['joints_root_relative_m'][chosen].astype(np.float32))
     root = torch.from_numpy(data['root_m'][chosen].astype(np.float32))
-    return lay_clips(joints, root, torch.from_numpy(lengths[keep]), weight, int(data['fps']))
+    return lay_clips(joints, root, torch.from_numpy(lengths[keep]), weight, fps)
 
 
-def lay_clips(joints: Tensor, root: Tensor, lengths: Tensor, weight: float, fps: int) -> Clips:
+def lay_clips(joints: Tensor, root: Tensor, lengths: Tensor, weight: float, fps: float) -> Clips:
     """Return clips whose frames lie end to end; lengths (n,) says how many each has."""
     ends = lengths.cumsum(0)
     first = (ends - lengths).repeat_interleave(lengths)

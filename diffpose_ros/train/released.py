@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 
 from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.core.files import check_name
 from diffpose_ros.lift3d.released import network_of, POSE_KINDS, PRESETS, read_released
 from torch import Tensor
 
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import as the options say."""
+    check_name(args.out, '.safetensors')
     tensors = read_pair(args.lifter, args.denoiser, args.preset)
     source = {'lifter': args.lifter.name, 'denoiser': args.denoiser.name}
     save_checkpoint(args.out, KIND, {'preset': args.preset}, tensors, {'source': source})

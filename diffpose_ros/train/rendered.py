@@ -1,14 +1,18 @@
 """Rendered pictures in which everybody is labelled, as train.synthetic writes them."""
 
 from pathlib import Path
-import tarfile
 
 from diffpose_ros.core.files import read_arrays
-from diffpose_ros.train.frames import decode, Image, Picture
+from diffpose_ros.train.frames import decode, Image, Picture, read_files
 import numpy as np
 from numpy.typing import NDArray
 
-COLUMNS = ('filenames', 'count', 'joints_px', 'visible')
+COLUMNS = {
+    'filenames': 'strings N 1',
+    'count': 'integers N',
+    'joints_px': 'numbers N P J 2',
+    'visible': 'booleans N P J',
+}
 UNLABELLED = 'nose'  # by the photographs
 
 
@@ -23,28 +27,27 @@ class Rendered:
         shards = sorted(folder.glob('pictures_*.npz'))
         if not shards:
             raise ValueError(f'{folder} holds no pictures_*.npz; make them or leave it out')
-        self._files: list[bytes] = []
+        self._files: list[tuple[str, bytes]] = []  # by name
         self._people: list[list[tuple[NDArray, NDArray]]] = []  # joints and what is seen of them
         for shard in shards:
             self._read(shard)
 
     def _read(self, shard: Path) -> None:
-        table = read_arrays(shard, (*COLUMNS, 'joint_names'))
+        table = read_arrays(shard, {**COLUMNS, 'joint_names': 'strings J'})
         self._names = table['joint_names'].tolist()
-        with tarfile.open(shard.with_suffix('.tar')) as tar:
-            columns = (table[name] for name in COLUMNS)
-            for (name,), n, joints, visible in zip(*columns, strict=True):
-                file = tar.extractfile(str(name))
-                assert file is not None
-                self._files.append(file.read())
-                self._people.append(list(zip(joints[:n], visible[:n], strict=True)))
+        names, *columns = (table[name] for name in COLUMNS)
+        files = read_files(shard.with_suffix('.tar'), names[:, 0].tolist(), shard)
+        for (name,), n, joints, visible in zip(names, *columns, strict=True):
+            self._files.append((str(name), files[name]))
+            self._people.append(list(zip(joints[:n], visible[:n], strict=True)))
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, position: int) -> tuple[Image, list[Picture]]:
         """Return a picture, and as many views of it as it has labelled people."""
-        image = decode(self._files[position])
+        name, data = self._files[position]
+        image = decode(data, name)
         people = [self._person(image, *person) for person in self._people[position]]
         return image, [person for person in people if person.joints]
 

@@ -66,8 +66,6 @@ def fit(
     validate_every: float,
 ) -> None:
     """Train to the end of the budget; log, save and validate on the way if there is a folder."""
-    if folder:
-        folder.write_config(asdict(trainer.learner.network.config))
     few = validation.take(np.arange(min(VALIDATED, len(validation))))
     losses: list[float] = []
     due_s = budget.elapsed_s + 60 * validate_every
@@ -141,6 +139,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train until the budget is used; a run that was stopped goes on where it was."""
+    if args.threads < 0:
+        raise ValueError(f'threads = {args.threads}; set it to 0 or more')
     if args.threads:
         torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
@@ -159,6 +159,8 @@ def run(args: argparse.Namespace) -> int:
         start(learner, args.start_from)
     trainer = Trainer(learner, device, args.learning_rate, args.bf16)
     folder = RunFolder(args.out) if rank == 0 else None
+    if folder:
+        folder.write_config(asdict(config))
     budget = Budget(args.minutes, args.steps)
     RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)
     torch.manual_seed(args.seed + 1000 * rank + budget.step)

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.ablation2d_retrained import Ablation, hold_out, key_frames, look_at, PARTS, WINDOWS
+from benchmarks.ablation2d_retrained import (
+    Ablation,
+    hold_out,
+    key_frames,
+    PARTS,
+    sample_views,
+    WINDOWS,
+)
 
 
 @pytest.fixture
@@ -33,8 +40,8 @@ def held_out_of(frozen: PoseNetwork, people: People):
 
 def test_every_variant_is_trained_and_measured_once(frozen, tmp_path):
     ablation = Ablation(frozen, steps=2, seeds=[0], out=tmp_path / 'out.json')
-    photographs = look_at(frozen, films(3, 0), 32, window=False)
-    windows = look_at(frozen, films(3, 2), 32, window=True)
+    photographs = sample_views(frozen, films(3, 0), 32, window=False)
+    windows = sample_views(frozen, films(3, 2), 32, window=True)
     ablation.on_photographs(photographs, held_out_of(frozen, films(2, 0)))
     ablation.on_windows(photographs, windows, held_out_of(frozen, films(2, 2)))
     results = ablation.results()
@@ -47,6 +54,6 @@ def test_every_variant_is_trained_and_measured_once(frozen, tmp_path):
 
 
 def test_without_the_window_only_the_key_frame_is_seen(frozen):
-    windows = look_at(frozen, films(3, 2), 32, window=True)
+    windows = sample_views(frozen, films(3, 2), 32, window=True)
     assert key_frames(windows, 2).present.nonzero()[:, 1].unique().tolist() == [2]
     assert key_frames(held_out_of(frozen, films(2, 2)), 2).present.sum() == 2

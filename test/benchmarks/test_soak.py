@@ -39,6 +39,8 @@ def test_a_node_that_never_answers_is_told_in_words():
 
 def test_the_crowd_stands_in_for_the_networks_of_the_main_path():
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    people = CrowdPipeline(PipelineConfig()).step(Frame(picture, 0)).people
+    pipeline = CrowdPipeline(PipelineConfig())
+    pipeline.warm_up()  # as the node does
+    people = pipeline.step(Frame(picture, 0)).people
     assert len(people) == 4
     assert all(person.pose3d is not None for person in people)

@@ -1,18 +1,18 @@
-"""Numbers that are none."""
+"""Numbers that are none, and boxes."""
 
 from dataclasses import replace
 
-from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import (
     Box,
     check_finite,
+    corners_of,
     Frame,
     JointState,
+    overlaps,
     Pose2D,
     Pose3D,
     ScaleSource,
 )
-from diffpose_ros.core.pipeline import PosePipeline
 import numpy as np
 import pytest
 
@@ -49,16 +49,25 @@ def test_a_network_that_returns_nan_is_named():
         check_finite('the lifter', np.zeros(3), np.array([np.nan]))
 
 
-@pytest.mark.parametrize('stage', ['_detector', '_stage2d', '_stage3d'])
-def test_weights_that_turned_into_nan_are_an_error_and_no_pose(stage):
-    pipeline = PosePipeline.from_config(PipelineConfig(device='cpu'))
-    part = getattr(pipeline, stage)
-    part = getattr(part, '_estimator', getattr(part, '_lifter', part))
-    network = getattr(part, '_network', getattr(part, '_model', None))
-    for parameter in network.parameters():
-        parameter.data.fill_(float('nan'))
-    with pytest.raises(ValueError, match='numbers that are not finite'):
-        pipeline.warm_up()
+def test_overlap_of_two_half_covered_squares():
+    one, others = np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])
+    (iou,), (inside,) = overlaps(one, others)
+    np.testing.assert_allclose(iou, [1 / 3, 0])
+    np.testing.assert_allclose(inside, [1 / 2, 0])
+
+
+@pytest.mark.parametrize(
+    ('other', 'expected'),
+    [
+        (Box(0, 0, 10, 10), 1.0),
+        (Box(5, 0, 10, 10), 1 / 3),
+        (Box(10, 0, 10, 10), 0.0),
+        (Box(0, 0, 5, 5), 0.25),
+    ],
+)
+def test_overlap_is_intersection_over_union(other, expected):
+    iou, _ = overlaps(corners_of([Box(0, 0, 10, 10)]), corners_of([other]))
+    assert iou[0, 0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

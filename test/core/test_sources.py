@@ -46,8 +46,8 @@ class Stage3D:
 
     window_frames, lookback_s = 1, float('inf')
 
-    def lift(self, camera, tracks, stamp_ns, config, *, calibrated, depth):
-        self.depth = depth
+    def lift(self, tracks, stamp_ns, view):
+        self.depth = view.depth
         return [None for _ in tracks]
 
 

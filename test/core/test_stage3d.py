@@ -4,7 +4,7 @@ from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.core.people import Box, JointState, Pose2D, ScaleSource
 from diffpose_ros.core.sighting import sight, turn
-from diffpose_ros.core.stage3d import HEIGHT_DEVIATION, joint_states, Stage3D
+from diffpose_ros.core.stage3d import HEIGHT_DEVIATION, joint_states, Stage3D, View
 from diffpose_ros.core.track import Track
 from diffpose_ros.lift3d.calibration import SIZE_DEVIATION
 from diffpose_ros.lift3d.depth import behind_surface, TORSO
@@ -63,8 +63,8 @@ def turned(pose, camera, R):
 def lift(root, camera, **options):
     oracle = Oracle(root)
     track = track_at(root, camera)
-    options = {'calibrated': True, **options}
-    return Stage3D(oracle).lift(camera, [track], 0, PipelineConfig(), **options)[0], oracle
+    view = View(camera, PipelineConfig(), **{'calibrated': True, **options})
+    return Stage3D(oracle).lift([track], 0, view)[0], oracle
 
 
 @pytest.mark.parametrize('camera', LENSES.values(), ids=LENSES)
@@ -87,7 +87,7 @@ def test_a_past_moment_is_lifted_with_the_sightings_before_and_after_it():
     track = track_at(oracle.root, camera)
     for slot in (1, 2, 3):
         track.sightings.append(sight(track.pose, camera, slot * 33_333_333, 0.3))
-    Stage3D(oracle).lift(camera, [track], 33_333_333, PipelineConfig(), calibrated=True)
+    Stage3D(oracle).lift([track], 33_333_333, View(camera, PipelineConfig(), True))
     assert oracle.present[0].tolist() == [False] * 2 + [True] * 4 + [False]
 
 
@@ -119,7 +119,7 @@ def test_joints_beyond_the_reach_of_the_lens_are_not_seen_in_space():
 def test_somebody_beyond_the_reach_of_the_lens_has_no_place():
     root = np.array([0, 0, 3.0])
     stage = Stage3D(Oracle(root))
-    (pose,) = stage.lift(WIDE, [seen_at(110)], 0, PipelineConfig(), calibrated=True)
+    (pose,) = stage.lift([seen_at(110)], 0, View(WIDE, PipelineConfig(), True))
     assert (pose.state == JointState.INVALID).all()
     assert np.isnan(pose.xyz).all()
 
@@ -172,7 +172,7 @@ def test_what_a_depth_image_told_of_the_size_holds_while_none_comes():
     farther = 1.06 * (BODY + root)  # looks the same
     stage, track = Stage3D(Oracle(root)), track_at(root, camera)
     with_depth, without = (
-        stage.lift(camera, [track], 0, PipelineConfig(), calibrated=True, depth=depth)[0]
+        stage.lift([track], 0, View(camera, PipelineConfig(), True, depth))[0]
         for depth in (depth_of(farther, camera), None)
     )
     np.testing.assert_allclose(without.xyz, with_depth.xyz, atol=0.06)
@@ -186,7 +186,7 @@ def test_a_known_height_fixes_size_and_distance(height_m):
     root, camera = np.array([0.5, 0.1, 3.0]), LENSES['distorted']
     oracle, track = Oracle(root), track_at(root, camera)
     config = PipelineConfig(person_height_m=height_m)
-    (pose,) = Stage3D(oracle).lift(camera, [track], 0, config, calibrated=True)
+    (pose,) = Stage3D(oracle).lift([track], 0, View(camera, config, True))
     factor = height_m / oracle.height_m
     np.testing.assert_allclose(pose.xyz, factor * (BODY + root), atol=0.01)
     np.testing.assert_allclose(pose.hypotheses[0], pose.xyz)
@@ -198,9 +198,8 @@ def test_a_known_height_fixes_size_and_distance(height_m):
 
 def test_the_relative_covariance_is_that_of_the_size_that_is_known():
     root, camera, relative = np.array([0.5, 0.1, 3.0]), LENSES['rectified'], BODY[3] - BODY[0]
-    (pose,) = Stage3D(Oracle(root)).lift(
-        camera, [track_at(root, camera)], 0, PipelineConfig(person_height_m=1.75), calibrated=True
-    )
+    view = View(camera, PipelineConfig(person_height_m=1.75), True)
+    (pose,) = Stage3D(Oracle(root)).lift([track_at(root, camera)], 0, view)
     usual, _ = lift(root, camera)
     known, guessed = (p.covariance[3] - p.root_covariance for p in (pose, usual))
     expected = (SIZE_DEVIATION**2 - HEIGHT_DEVIATION**2) * np.outer(relative, relative)

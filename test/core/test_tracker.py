@@ -181,20 +181,6 @@ def test_a_slow_camera_does_not_keep_newcomers_waiting():
     assert wanted == [True, False] * 5
 
 
-@pytest.mark.parametrize(
-    ('other', 'expected'),
-    [
-        (Box(0, 0, 10, 10), 1.0),
-        (Box(5, 0, 10, 10), 1 / 3),
-        (Box(10, 0, 10, 10), 0.0),
-        (Box(0, 0, 5, 5), 0.25),
-    ],
-)
-def test_overlap_is_intersection_over_union(other, expected):
-    iou, _ = overlaps(corners_of([Box(0, 0, 10, 10)]), corners_of([other]))
-    assert iou[0, 0] == pytest.approx(expected)
-
-
 def test_assignment_takes_the_best_total_not_the_best_first():
     assert assign(np.array([[0.9, 0.8], [0.8, 0.0]]), MIN_IOU) == {0: 1, 1: 0}
 

@@ -43,6 +43,32 @@ def test_an_input_is_not_overwritten(name, tmp_path):
 
 
 @pytest.mark.parametrize(
+    'words',
+    [
+        'evaluate mocap --data x',
+        'evaluate mocap --data x --start gaussian',
+        'evaluate h36m --poses x --detections x --cameras x',
+        'evaluate mpi-inf-3dhp --data x --cameras x',
+        'evaluate images2d --images x --labels x',
+        'evaluate detector --images x',
+        'evaluate posetrack --ground-truth x --predictions y --images x --device cpu',
+        'benchmark pose2d',
+        'benchmark lift3d',
+    ],
+)
+def test_the_manifest_of_the_checkpoint_that_is_measured_is_not_overwritten(
+    words, tmp_path, capsys
+):
+    weights, manifest = tmp_path / 'mine.safetensors', tmp_path / 'mine.json'
+    weights.touch()
+    manifest.write_text('manifest')
+    files = ['--checkpoint', str(weights), '--out', str(manifest)]
+    assert main([*words.split(), *files]) == 2
+    assert 'mine.json would overwrite an input' in capsys.readouterr().err
+    assert manifest.read_text() == 'manifest'
+
+
+@pytest.mark.parametrize(
     ('words', 'options'),
     [
         ('benchmark pose2d', 'people steps ensembles threads'),
@@ -61,3 +87,19 @@ def test_none_is_too_few(words, options, capsys):
         with pytest.raises(SystemExit, match='2'):
             main([*words.split(), f'--{option}', '0'])
         assert f'--{option}: 0 is too few' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        ('train detector --data x --size 100', 'size = 100; set it to a multiple of 32'),
+        ('train video2d --threads -1', 'threads = -1; set it to 0 or more'),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_anything_is_written(
+    words, told, tmp_path, capsys
+):
+    out = tmp_path / 'run'
+    assert main([*words.split(), '--out', str(out)]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()

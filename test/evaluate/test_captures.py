@@ -5,7 +5,7 @@ import json
 
 from diffpose_ros.core.camera import Camera, rotate_rays
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.evaluate import h36m, lifting, mpi_inf_3dhp
+from diffpose_ros.evaluate import captures, h36m, lifting, mpi_inf_3dhp
 from diffpose_ros.evaluate.captures import capture_windows, towards
 from diffpose_ros.evaluate.lifting import Lifted
 from diffpose_ros.lift3d.lifter import LiftedPose
@@ -147,8 +147,7 @@ def test_pck_and_auc_of_3dhp_count_its_fourteen_joints(poses):
 
 @pytest.fixture
 def standing(monkeypatch):
-    for module in (h36m, mpi_inf_3dhp):
-        monkeypatch.setattr(module, 'load_lifter', lambda args: (Standing(), 'standing'))
+    monkeypatch.setattr(captures, 'load_lifter', lambda args: (Standing(), 'standing'))
 
 
 def evaluate(module, words):
@@ -176,6 +175,13 @@ def test_human36m_is_evaluated_from_its_files(standing, tmp_path):
     assert set(result['per_action']) == {'Eating', 'Sitting'}
     assert len(result['settings']) == 2
     assert 0 < result['p_mpjpe_mm'] < result['mpjpe_mm']
+
+
+@pytest.mark.parametrize('error_px', ['-1', 'nan', 'inf'])
+def test_an_error_of_the_2d_input_that_is_none_is_refused(tmp_path, error_px):
+    files = '--poses 3d.npz --detections 2d.npz --cameras cameras.json --out'.split()
+    with pytest.raises(ValueError, match=r'error_px = .*; set it to 0 or more'):
+        evaluate(h36m, [*files, tmp_path / 'h36m.json', '--error-px', error_px])
 
 
 def test_mpi_inf_3dhp_is_evaluated_from_its_files(standing, tmp_path):

@@ -15,7 +15,8 @@ from diffpose_ros.core.people import (
     TrackState,
 )
 from diffpose_ros.core.share import find_shared
-from diffpose_ros.evaluate.clip import ClipLabels, follow, lifting, measure, read_labels
+from diffpose_ros.evaluate.clip import follow, lifting, measure
+from diffpose_ros.evaluate.clip_labels import ClipLabels, read_labels
 import numpy as np
 import pytest
 
@@ -82,6 +83,28 @@ def test_coverage_counts_errors_within_the_stated_ellipsoid():
     inside = measure(film(*[both(shift_m=0.2, sigma_m=0.1)] * FRAMES), LABELS)
     outside = measure(film(*[both(shift_m=0.3, sigma_m=0.1)] * FRAMES), LABELS)
     assert (inside['coverage_90'], outside['coverage_90']) == (1, 0)  # 4 and 9, limit 6.25
+
+
+def test_coverage_of_the_absolute_positions_counts_the_hip():
+    found = both(shift_m=0.01)
+    for i, one in enumerate(found):
+        covariance = one.pose3d.covariance.copy()
+        covariance[0] = 1e-6 * np.eye(3)  # ten deviations
+        found[i] = replace(one, pose3d=replace(one.pose3d, covariance=covariance))
+    figures = measure(film(*[found] * FRAMES), LABELS)
+    assert figures['coverage_90'] == pytest.approx(16 / 17)
+    assert figures['coverage_90_root_relative'] == 1
+
+
+def test_a_pose_of_no_numbers_leaves_the_distances_of_the_others_as_they_are():
+    lost = person('b2', 1)
+    lost = replace(lost, pose3d=replace(lost.pose3d, xyz=np.full((17, 3), np.nan)))
+    figures = measure(film(*[[person('b1', 0, shift_m=0.3), lost]] * FRAMES), LABELS)
+    assert figures['detection_rate'] == figures['pck'] == 1
+    assert figures['hip_error_mm'] == pytest.approx(300)
+    nobody = measure(film(*[[lost]] * FRAMES), LABELS)
+    assert nobody['error_px'] == pytest.approx(0, abs=1e-6)
+    assert 'mpjpe_mm' not in nobody
 
 
 def test_a_joint_is_right_within_a_fifth_of_the_torso():
@@ -151,22 +174,36 @@ def test_labels_that_lack_something_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'wrong',
+    ('wrong', 'told'),
     [
-        {'joints_px': np.zeros((4, 16, 2))},
-        {'joints_px': np.array(['a', 'b'])},
-        {'joints_cam_m': np.zeros((3, 17, 3))},
-        {'joints_cam_m': np.zeros((4, 17, 2))},
-        {'fps': 0},
-        {'fps': [30, 30]},
+        ({'joints_px': np.zeros((4, 16, 2))}, r'give numbers of shape \(F, \[P\], 17, 2\)'),
+        ({'joints_px': np.array(['a', 'b'])}, r'give numbers of shape \(F, \[P\], 17, 2\)'),
+        ({'joints_cam_m': np.zeros((3, 17, 3))}, r'shape \(F, \[P\], 17, 3\), here F = 4'),
+        ({'joints_cam_m': np.zeros((4, 17, 2))}, r'shape \(F, \[P\], 17, 3\)'),
+        (
+            {'joints_cam_m': np.full((4, 17, 3), np.nan)},
+            'people in joints_px, not in joints_cam_m',
+        ),
+        ({'joints_px': np.zeros((0, 17, 2)), 'joints_cam_m': np.zeros((0, 17, 3))}, 'no frame'),
+        ({'fps': 0}, 'fps 0; give a number above 0'),
+        ({'fps': [30, 30]}, r'fps of int64 .* give numbers of shape \(\)'),
+        ({'fps': '30'}, 'fps of <U2'),
+        ({'joint_names': 'hip'}, r'joint_names of .* give strings of shape \(J\)'),
     ],
 )
-def test_labels_that_do_not_fit_together_are_refused(tmp_path, wrong):
+def test_labels_that_do_not_fit_together_are_refused(tmp_path, wrong, told):
     path = tmp_path / 'labels.npz'
     joints = {'joints_px': np.zeros((4, 17, 2)), 'joints_cam_m': np.zeros((4, 17, 3))}
     np.savez(path, **{**joints, 'K': np.eye(3), 'dist': np.zeros(5), 'fps': 30, **wrong})
-    with pytest.raises(ValueError, match=r'give \(frames, people, 17, 2\)'):
+    with pytest.raises(ValueError, match=told):
         read_labels(path)
+
+
+def test_people_who_are_not_labelled_in_a_frame_need_no_place_in_it(tmp_path):
+    path, nobody = tmp_path / 'labels.npz', np.full((4, 1, 17, 3), np.nan)
+    camera = {'K': np.eye(3), 'dist': np.zeros(5), 'fps': 29.97}
+    np.savez(path, joints_px=nobody[..., :2], joints_cam_m=nobody, **camera)
+    assert read_labels(path).fps == 29.97
 
 
 def test_labels_of_a_longer_video_are_refused(tmp_path, capsys):

@@ -1,7 +1,10 @@
 """Figures of the detector, from detections whose worth is known by hand."""
 
+from diffpose_ros.cli import main
 from diffpose_ros.core.people import Box
-from diffpose_ros.evaluate.detector import look, measure
+from diffpose_ros.core.share import find_shared
+from diffpose_ros.evaluate.detector import film, look, measure
+from diffpose_ros.offline.video import VideoWriter
 import numpy as np
 import pytest
 
@@ -59,6 +62,31 @@ def test_average_precision_is_the_area_under_the_falling_hull_over_recall():
     boxes = [box(BODY, 0.9), box(BODY + 1, 0.8), box(ANOTHER, 0.7)]
     result = figures(boxes, [BODY, ANOTHER])
     assert result['ap_50'] == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_labels_of_a_longer_video_are_refused(tmp_path):
+    with VideoWriter(tmp_path / 'a.mp4', 200, 100) as writer:
+        for i in range(3):
+            writer.write(i / 30, PICTURE)
+    np.savez(tmp_path / 'a.npz', joints_px=np.ones((4, 17, 2)))
+    with pytest.raises(ValueError, match=r'labels 4 frames, but .*a\.mp4 has 3'):
+        list(film(tmp_path / 'a.mp4', tmp_path / 'a.npz'))
+
+
+@pytest.mark.parametrize(
+    ('joints_px', 'told'),
+    [
+        (np.array(['a', 'b']), 'joints_px of <U1'),
+        (np.ones((0, 17, 2)), 'no picture to measure'),
+    ],
+    ids=['strings', 'no frames'],
+)
+def test_labels_that_tell_nothing_are_refused(tmp_path, capsys, joints_px, told):
+    video, labels = str(find_shared('demo/walk.mp4')), tmp_path / 'a.npz'
+    np.savez(labels, joints_px=joints_px)
+    words = ['--video', video, '--labels', str(labels), '--out', str(tmp_path / 'a.json')]
+    assert main(['evaluate', 'detector', *words]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_where_nobody_is_there_is_nothing_to_find():

@@ -2,12 +2,12 @@
 
 import json
 
-from diffpose_ros.evaluate.figures import columns, conclude
+from diffpose_ros.evaluate.figures import columns, write_figures
 
 
 def test_every_number_is_told_and_all_is_in_the_file(tmp_path, capsys):
     figures = {'model': 'a@1', 'pck': 0.94321, 'per_joint': {'l_knee': 1.0}, 'doubled': None}
-    conclude(tmp_path / 'out.json', figures)
+    write_figures(tmp_path / 'out.json', figures)
     assert json.loads((tmp_path / 'out.json').read_text()) == figures
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert rows == [['pck', '0.9432'], ['per_joint.l_knee', '1']]

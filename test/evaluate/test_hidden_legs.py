@@ -10,9 +10,9 @@ from diffpose_ros.core.pipeline import LIFTER, PosePipeline
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.core.sighting import sight
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.core.stage3d import Stage3D
+from diffpose_ros.core.stage3d import Stage3D, View
 from diffpose_ros.core.track import Track
-from diffpose_ros.evaluate.clip import labelled_frames, read_labels
+from diffpose_ros.evaluate.clip_labels import labelled_frames, read_labels
 from diffpose_ros.lift3d.kinds import lifter_of, LIFTERS
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ def test_hidden_legs_are_inferred_near_where_they_are_and_the_rest_stays_right()
         track.pose = Pose2D(hidden, np.tile(np.eye(2), (17, 1, 1)), score)
         track.sightings.append(sight(track.pose, camera, stamp_ns, 0.3))
         if n % EVERY == 0:
-            (pose,) = stage.lift(camera, [track], stamp_ns, PipelineConfig(), calibrated=True)
+            (pose,) = stage.lift([track], stamp_ns, View(camera, PipelineConfig(), True))
             assert (pose.state[LEGS] == JointState.INFERRED).all()
             errors.append(np.linalg.norm(pose.xyz - pose.xyz[0] - (xyz - xyz[0]), axis=1))
     mean = np.mean(errors, axis=0)

@@ -48,6 +48,13 @@ def test_each_second_has_a_camera_of_its_own(mocap, lifter):
     assert [i for i, s in enumerate(same, start=1) if not s] == [30, 40]
 
 
+def test_seconds_last_as_long_as_the_rate_of_the_clips_says(mocap, lifter):
+    windows = film(replace(load_clips(mocap), fps=19.5), lifter, 0, centred=False)
+    rays = windows.inputs.rays[:40, 4]
+    cuts = [i for i in range(1, 40) if not np.allclose(rays[i], rays[i - 1])]
+    assert cuts == [20, 39]
+
+
 def test_causal_windows_do_not_see_the_future(mocap, lifter):
     clips = load_clips(mocap)
     assert not film(clips, lifter, 0, centred=False).inputs.present[:, 5:].any()

@@ -3,17 +3,16 @@
 from dataclasses import asdict, replace
 
 from diffpose_ros.core.checkpoint import load_checkpoint, save_checkpoint
+from diffpose_ros.core.gaussian import squared_mahalanobis, squared_radius
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.diffusion.mixture import shift_forward
 from diffpose_ros.lift3d.calibration import (
     Calibration,
-    CHI2_3,
     fit_missing,
     FLOOR_M,
     hypothesis_covariance,
     shape_covariance,
     SIZE_DEVIATION,
-    squared_mahalanobis,
     with_size,
 )
 from diffpose_ros.lift3d.context import ContextEncoder
@@ -165,7 +164,7 @@ def test_fitted_calibration_covers_nine_of_ten():
     missing = fit_missing(poses, spread, image, truth)
     np.testing.assert_allclose(missing, 1.7**2, rtol=0.1)
     squared = squared_mahalanobis(truth, shape_covariance(missing, poses, spread, image))
-    assert (squared < CHI2_3[0.9]).mean() == pytest.approx(0.9, abs=0.005)
+    assert (squared < squared_radius(0.9, 3)).mean() == pytest.approx(0.9, abs=0.005)
 
 
 def test_covariance_holds_body_size_along_the_joint_and_image_noise_across():
@@ -192,13 +191,6 @@ def test_calibration_survives_the_manifest():
     np.testing.assert_allclose(again.missing, calibration.missing)
     np.testing.assert_allclose(again.alone, calibration.alone)
     assert again.height_m == 1.7
-
-
-def test_chi_square_quantiles_equal_scipys():
-    from scipy.stats import chi2
-
-    for share, radius in CHI2_3.items():
-        assert radius == pytest.approx(chi2(3).ppf(share), abs=1e-3)
 
 
 @pytest.fixture

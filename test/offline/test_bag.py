@@ -88,7 +88,7 @@ def test_a_recording_that_fails_leaves_nothing(tmp_path):
 def test_a_file_that_is_no_bag_is_refused(tmp_path):
     path = tmp_path / 'a.mcap'
     path.write_bytes(b'no bag')
-    with pytest.raises(ValueError, match='no readable bag'):
+    with pytest.raises(ValueError, match='not a readable bag'):
         list(read_bag(path, {'/timing'}))
 
 

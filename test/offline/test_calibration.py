@@ -74,6 +74,7 @@ def test_a_missing_calibration_is_told_by_its_path(tmp_path):
 
 def test_the_calibration_beside_a_video_is_found(tmp_path):
     video = tmp_path / 'walk.mp4'
+    np.savez(tmp_path / 'walk.npz', joints_px=np.zeros(3))  # truth, for example
     assert calibration_beside(video) is None
     (tmp_path / 'walk.yaml').write_text(ROS_YAML)
     assert calibration_beside(video) == tmp_path / 'walk.yaml'

@@ -93,6 +93,14 @@ def test_the_page_holds_what_was_found(person, tmp_path):
     assert data['video'].startswith('data:video/mp4;base64,')
 
 
+@pytest.mark.parametrize('size', [(1, 1), (2, 6000), (48, 1)])
+def test_images_of_hardly_any_pixels_are_shown(person, tmp_path, size):
+    found = recording(person, count=2)
+    film = ((i / 10, np.full((*size, 3), 90, np.uint8), ()) for i in range(2))
+    write_report(tmp_path / 'a.html', found, film)
+    assert page_data(tmp_path / 'a.html')['video'].startswith('data:video/mp4;base64,')
+
+
 def test_the_page_loads_nothing_from_elsewhere(person, tmp_path):
     write_report(tmp_path / 'a.html', recording(person), None)
     assert not re.search(

@@ -29,6 +29,21 @@ def write(path, times_s, **size):
     return path
 
 
+def test_fewer_frames_than_are_labelled_are_told_whether_the_file_states_their_number_or_not(
+    tmp_path,
+):
+    losslessly(tmp_path / 'silent.mkv', [0, 40, 80])
+    stating = VideoReader(write(tmp_path / 'stating.mp4', [0.0, 0.04, 0.08]))
+    silent = VideoReader(tmp_path / 'silent.mkv')
+    assert (stating.stated, silent.stated) == (3, 0)
+    for reader, seen in ((stating, 0), (silent, 3)):
+        assert len(list(reader.labelled(3))) == 3
+        images = reader.labelled(4)
+        assert len([next(images) for _ in range(seen)]) == seen
+        with pytest.raises(ValueError, match=r'labels 4 frames, but .* has 3'):
+            next(images)
+
+
 def losslessly(path, times_ms, width=64, height=48):
     """Write a video whose times need not rise, of any size."""
     with av.open(str(path), 'w') as container:

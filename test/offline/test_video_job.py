@@ -116,12 +116,15 @@ def test_parts_of_another_job_are_not_mixed_in(video, job, make):
         (['{video}', '-o', 'out.avi'], 'NAME.mp4'),
         (['{video}', '-o', '{video}'], 'name another output'),
         (['{video}', '-o', '{folder}/a.mp4'], 'is a folder'),
+        (['{folder}/pin.png', '-o', '{folder}/pin.mp4', '--plot3d'], 'pin.png is the input'),
+        (['{video}', '-o', 'c.mp4', '--json', '--camera', 'c.json'], 'c.json is the input'),
+        (['{video}', '-o', '{folder}/b.mp4', '--csv'], 'b.csv is a folder'),
         (['nowhere.mp4', '-o', 'new/out.mp4'], 'nowhere.mp4'),
         (['{video}', '-o', 'out.mp4', '--seed', '-1'], 'seed'),
         (['{video}', '-o', 'out.mp4', '--camera', 'nowhere.yaml'], 'nowhere.yaml'),
         (['{video}', '-o', 'out.mp4', '--device', 'tpu'], 'set it to auto, cpu, cuda or cuda:N'),
         (['{video}', '-o', 'out.mp4', '--set', 'inference.ensemble=4'], 'inference.ensembles'),
-        (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=many'], 'give a int'),
+        (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=many'], 'give a whole number'),
         (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=0'], 'inference.steps = 0'),
         (['{video}', '-o', 'out.mp4', '--set', 'detector.source=topic'], 'is for the node'),
     ],
@@ -129,7 +132,9 @@ def test_parts_of_another_job_are_not_mixed_in(video, job, make):
 def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
     words, complaint, video, tmp_path, tmp_path_factory, monkeypatch, capsys
 ):
-    (folder := tmp_path_factory.mktemp('elsewhere')).joinpath('a.mp4').mkdir()
+    folder = tmp_path_factory.mktemp('elsewhere')
+    for name in ('a.mp4', 'b.csv'):
+        (folder / name).mkdir()
     monkeypatch.chdir(tmp_path)
     assert main(['video', *(word.format(video=video, folder=folder) for word in words)]) == 2
     told = capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+import os
 from pathlib import Path
 import sys
 from threading import Event, Thread
@@ -13,6 +14,17 @@ sys.path.append(str(Path(__file__).parent.parent / 'offline'))  # for follower
 
 if find_spec('rclpy') is None:
     collect_ignore_glob = ['*']
+
+
+@pytest.fixture(scope='module')
+def standin():
+    """Let demo and benchmark start the node with the stand-in for the pipeline."""
+    here = str(Path(__file__).parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('PYTHONPATH', here + os.pathsep + os.environ.get('PYTHONPATH', ''))
+        for module in ('demo', 'benchmark_graph'):
+            patch.setattr(f'diffpose_ros.ros.{module}.NODE_MODULE', 'standin_pipeline')
+        yield
 
 
 @pytest.fixture

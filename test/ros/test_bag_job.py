@@ -241,7 +241,7 @@ def test_images_without_stamps_are_told_apart_by_their_reception(tmp_path):
         (['{bag}', '-o', 'out.mcap', '--topic', '/other'], RAW),
         (['{bag}', '-o', 'out.mcap', '--camera-info', '/other'], INFO),
         (['{out}', '-o', 'out.mcap'], 'give the original bag'),
-        ([__file__, '-o', 'out.mcap'], 'no readable bag'),
+        ([__file__, '-o', 'out.mcap'], 'not a readable bag'),
     ],
 )
 def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(

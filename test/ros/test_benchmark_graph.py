@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-from pathlib import Path
 
 from diffpose_ros.cli import main
 from diffpose_ros.core.share import find_shared
@@ -13,14 +11,6 @@ import pytest
 
 pytestmark = pytest.mark.ros
 MS = 1_000_000
-
-
-@pytest.fixture
-def standin(monkeypatch):
-    """Let the benchmark start the node with the stand-in for the pipeline."""
-    here = str(Path(__file__).parent)
-    monkeypatch.setenv('PYTHONPATH', here + os.pathsep + os.environ.get('PYTHONPATH', ''))
-    monkeypatch.setattr(benchmark_graph, 'NODE_MODULE', 'standin_pipeline')
 
 
 def node_of(capacity_hz, asked):

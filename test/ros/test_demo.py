@@ -20,7 +20,7 @@ from mcap_ros2.decoder import DecoderFactory
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('standin')]
 
 FPS, COUNT = 15, 30
 
@@ -36,16 +36,6 @@ def write_video(path: Path) -> Path:
 def run(out: Path, *arguments) -> int:
     """Run the demo with the stand-in; return its exit code."""
     return main(['demo', '--out', str(out), *map(str, arguments)])
-
-
-@pytest.fixture(scope='module', autouse=True)
-def standin():
-    """Let the demo start the node with the stand-in for the pipeline."""
-    here = str(Path(__file__).parent)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('PYTHONPATH', here + os.pathsep + os.environ.get('PYTHONPATH', ''))
-        patch.setattr(demo, 'NODE_MODULE', 'standin_pipeline')
-        yield
 
 
 @pytest.fixture

@@ -252,13 +252,6 @@ def test_the_camera_is_made_once_for_equal_messages():
     assert source.camera((640, 480), rectified=False) is not first
 
 
-def test_the_converter_is_the_installed_one():
-    from importlib.util import find_spec
-
-    allowed = {'rosbags-image'} | ({'cv_bridge'} if find_spec('cv_bridge') else set())
-    assert compat.IMAGE_CONVERTER in allowed
-
-
 def test_a_cv_bridge_that_cannot_work_is_not_taken(monkeypatch):
     import sys
     from types import SimpleNamespace

@@ -61,3 +61,10 @@ def test_a_wrong_start_parameter_ends_it_with_one_line(process):
     assert child.returncode == 1
     assert 'inference.steps' in out
     assert 'Traceback' not in out
+
+
+def test_of_the_library_of_bags_the_node_loads_at_most_the_conversion_of_images():
+    told = 'import sys, diffpose_ros.ros.node; print(*sys.modules)'
+    modules = subprocess.check_output([sys.executable, '-c', told], text=True).split()
+    bags = {name for name in modules if name.split('.')[0] == 'rosbags'}
+    assert bags <= {'rosbags', 'rosbags.image', 'rosbags.image.image'}

@@ -67,7 +67,7 @@ def test_every_setting_is_a_parameter_that_describes_itself(graph):
         ('inference.steps', 2.5, 'wrong parameter type'),
         ('detector.score_threshold', 1.5, 'out of range'),
         ('detector.score_threshold', 3, 'between 0 and 1'),
-        ('detector.score_threshold', 'high', 'give a float'),
+        ('detector.score_threshold', 'high', 'give a number'),
         ('markers.sigma', -1.0, 'out of range'),
         ('markers.hypotheses', 1, 'wrong parameter type'),
         ('device', 'cuda', 'read-only'),

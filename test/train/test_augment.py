@@ -35,8 +35,9 @@ def test_joints_move_with_the_picture_whatever_the_view(seed):
     view = augment.draw_view(xy, labelled, POSETRACK_15, SIZE, rng(seed), Strength())
     seen = augment.show(spot((100, 80)), view, SIZE, None)
     expected = augment.move_points(view, xy[:1])[0]
-    if (expected > 12).all() and (expected < np.array(SIZE) - 13).all():
-        np.testing.assert_allclose(centre_of_light(seen), expected, atol=0.4)
+    assert (expected > 12).all()
+    assert (expected < np.array(SIZE) - 13).all()
+    np.testing.assert_allclose(centre_of_light(seen), expected, atol=0.4)
 
 
 def test_the_plain_view_shows_what_the_crop_of_the_pipeline_shows():

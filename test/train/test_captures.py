@@ -103,6 +103,32 @@ def test_a_point_above_is_up_in_every_picture(tmp_path):
         assert high[1] < low[1] - 100
 
 
+def h36m_2d(h36m, change):
+    """Write the poses in the pictures of WalkTogether as a function changes them."""
+    _, detections, _ = h36m
+    pixels = read_dictionary(detections, 'positions_2d')
+    pixels['S9']['WalkTogether'] = change(pixels['S9']['WalkTogether'])
+    np.savez(detections, positions_2d=pixels)
+
+
+@pytest.mark.parametrize(
+    ('change', 'told'),
+    [
+        (
+            lambda views: [uv[:3] for uv in views],
+            r'WalkTogether\.54138969 has 3 poses in .*, 6 in',
+        ),
+        (lambda views: views[:3], 'has 3 views of S9/WalkTogether, not those of 4 cameras'),
+        (lambda views: [np.nan * uv for uv in views], 'WalkTogether.* not finite'),
+    ],
+    ids=['fewer poses', 'fewer views', 'no numbers'],
+)
+def test_human36m_is_not_measured_on_a_part_of_it(h36m, change, told):
+    h36m_2d(h36m, change)
+    with pytest.raises(ValueError, match=told):
+        list(read_h36m(*h36m, subjects=['S9']))
+
+
 def test_missing_subject_is_named(h36m):
     with pytest.raises(ValueError, match="lacks 'S11'"):
         list(read_h36m(*h36m))
@@ -123,6 +149,17 @@ def test_camera_that_is_not_in_the_file_is_named(mpi):
     data, cameras, _ = mpi
     cameras.write_text(json.dumps({'TS2': LENS}))
     with pytest.raises(ValueError, match='lacks TS1'):
+        list(read_3dhp(data, cameras))
+
+
+@pytest.mark.parametrize('column', ['data_2d', 'data_3d', 'valid'])
+@pytest.mark.parametrize('length', [3, 7])
+def test_a_sequence_whose_columns_have_other_lengths_is_named(mpi, column, length):
+    data, cameras, _ = mpi
+    sequence = read_dictionary(data, 'data')['TS1']
+    sequence[column] = np.resize(sequence[column], (length, *sequence[column].shape[1:]))
+    np.savez(data, data={'TS1': sequence})
+    with pytest.raises(ValueError, match=r'TS1 has data_2d, data_3d and valid of .* frames'):
         list(read_3dhp(data, cameras))
 
 

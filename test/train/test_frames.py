@@ -51,6 +51,15 @@ def test_the_test_pictures_are_those_whose_number_nine_divides(folder):
     assert numbers(Frames(folder, VALIDATION)) == [1, 10, 19]
 
 
+def test_pictures_in_which_nobody_is_labelled_are_left_out(folder):
+    with np.load(folder / 'lsp_extended_frames.npz') as table:
+        columns = dict(table)
+    columns['labelled'][2] = False
+    columns['joints_px'][3] = np.nan
+    np.savez(folder / 'lsp_extended_frames.npz', **columns)
+    assert numbers(Frames(folder))[:2] == [5, 6]
+
+
 def test_joints_stay_with_their_picture_and_unlabelled_ones_are_absent(folder):
     frames = Frames(folder)
     np.testing.assert_allclose(frames[0].joints['neck'], [50, 28])  # number 3
@@ -61,6 +70,23 @@ def test_joints_stay_with_their_picture_and_unlabelled_ones_are_absent(folder):
 def test_a_folder_without_the_pictures_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='lsp_extended_frames'):
         Frames(tmp_path)
+
+
+def test_pictures_that_cannot_be_read_are_told(folder):
+    archive = folder / 'lsp_extended_frames.tar'
+    whole = archive.read_bytes()
+    with tarfile.open(archive) as tar:
+        third, fourth = (m.offset_data for m in tar.getmembers()[2:4])
+    archive.write_bytes(whole[:third] + bytes(fourth - third - 512) + whole[fourth - 512 :])
+    with pytest.raises(ValueError, match=r'im00003\.webp is no readable picture'):
+        Frames(folder)[0]
+    archive.write_bytes(whole[: fourth + 10])
+    with pytest.raises(ValueError, match=r'frames\.tar is no whole tar'):
+        Frames(folder)
+    with tarfile.open(archive, 'w'):
+        pass
+    with pytest.raises(ValueError, match=r'no picture im00003\.webp, nor 13 more of'):
+        Frames(folder)
 
 
 def test_the_body_mask_covers_the_bones_and_little_else():
@@ -80,6 +106,8 @@ def test_clutter_is_repeatable_and_varied():
 
 
 def test_photographs_are_colour_pictures():
-    for image in photographs():
+    images = photographs()
+    assert images
+    for image in images:
         assert image.ndim == 3
         assert image.dtype == np.uint8

@@ -63,6 +63,22 @@ def test_a_joint_that_is_no_number_is_not_labelled(tmp_path):
     assert np.isfinite(people.xy).all()
 
 
+@pytest.mark.parametrize(
+    ('column', 'wrong', 'told'),
+    [
+        ('labelled', np.full((1, 14), 0.5), r'labelled of float64 .* give booleans of shape'),
+        ('joints_px', np.ones((1, 14, 3)), r'give numbers of shape \(N, \[T\], J, 2\)'),
+    ],
+)
+def test_columns_of_another_kind_are_refused(tmp_path, column, wrong, told):
+    write_set(tmp_path, 's', [4])
+    with np.load(tmp_path / 's.npz') as table:
+        columns = dict(table)
+    np.savez(tmp_path / 's.npz', **{**columns, column: wrong})
+    with pytest.raises(ValueError, match=told):
+        read_people(tmp_path / 's.tar', tmp_path / 's.npz')
+
+
 def test_labels_of_another_skeleton_are_refused_by_the_joint(tmp_path):
     write_set(tmp_path, 's', [4])
     with np.load(tmp_path / 's.npz') as table:

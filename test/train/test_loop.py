@@ -3,6 +3,7 @@ import json
 
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -90,6 +91,35 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(tmp_path):
         learn(*run, clock)
     torch.testing.assert_close(again[0].weight, first[0].weight)
     torch.testing.assert_close(again[1].model.weight, first[1].model.weight)
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    """Return the folder of a run of one layer."""
+    folder, model = RunFolder(tmp_path), nn.Linear(3, 2)
+    folder.write_config({'size': 3, 'scale': (1, 2)})
+    folder.save(model, Ema(model), torch.optim.AdamW(model.parameters()), Budget(steps=1))
+    return folder
+
+
+def test_a_run_goes_on_only_with_the_network_that_it_trained(stopped):
+    stopped.write_config({'size': 3, 'scale': (1, 2)})
+    with pytest.raises(ValueError, match=r'another network \(scale\); give the options'):
+        stopped.write_config({'size': 3, 'scale': (1, 1)})
+    model = nn.Linear(4, 2)
+    rest = Ema(model), torch.optim.AdamW(model.parameters()), Budget(steps=1)
+    with pytest.raises(ValueError, match=r'last\.safetensors is of another network'):
+        stopped.resume(model, *rest)
+
+
+@pytest.mark.parametrize('damage', ['empty', 'half', 'weights alone'])
+def test_a_file_that_is_no_state_is_told_by_its_name(stopped, damage):
+    whole = stopped.state_path.read_bytes()
+    alone = safetensors.torch.save({'weight': torch.ones(2)})
+    content = {'empty': b'', 'half': whole[: len(whole) // 2], 'weights alone': alone}[damage]
+    stopped.state_path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'last\.safetensors is no state of a training'):
+        stopped.read()
 
 
 def test_the_log_has_one_object_a_line(tmp_path):

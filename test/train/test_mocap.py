@@ -58,17 +58,17 @@ def walk(frames=60):
     return Clips(joints, root, zero, zero + frames - 1, torch.ones(frames), 30)
 
 
-def write(path, names=H36M_17.joints, lengths=(30, 20)):
+def write(path, names=H36M_17.joints, lengths=(30, 20), **others):
     frames = sum(lengths)
-    np.savez(
-        path,
-        joints_root_relative_m=np.zeros((frames, J, 3), np.float16),
-        root_m=np.zeros((frames, 3), np.float32),
-        clip_lengths=np.array(lengths),
-        clip_names=np.array([f'a/walk_{i}.bvh' for i in range(len(lengths))]),
-        fps=30,
-        joint_names=np.array(names),
-    )
+    columns = {
+        'joints_root_relative_m': np.zeros((frames, J, 3), np.float16),
+        'root_m': np.zeros((frames, 3), np.float32),
+        'clip_lengths': np.array(lengths),
+        'clip_names': np.array([f'a/walk_{i}.bvh' for i in range(len(lengths))]),
+        'fps': 30,
+        'joint_names': np.array(names),
+    }
+    np.savez(path, **{**columns, **others})
     return path
 
 
@@ -87,6 +87,32 @@ def test_frames_know_where_their_clip_begins_and_ends(tmp_path):
 def test_other_joint_orders_are_refused(tmp_path):
     with pytest.raises(ValueError, match='convert it'):
         load_clips(write(tmp_path / 'a.npz', names=H36M_17.joints[::-1]))
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'told'),
+    [
+        ({'joints_root_relative_m': np.zeros((50, J, 2))}, r'give numbers of shape \(F, J, 3\)'),
+        ({'joints_root_relative_m': np.full((50, J, 3), np.nan)}, 'joints that are not finite'),
+        (
+            {'root_m': np.zeros((49, 3))},
+            r'root_m of .* give numbers of shape \(F, 3\), here F = 50',
+        ),
+        ({'clip_lengths': np.array([30, 21])}, '50 frames, of which clip_lengths are no parts'),
+        ({'clip_lengths': np.array([60, -10])}, '50 frames, of which clip_lengths are no parts'),
+        ({'clip_lengths': np.array([30.0, 20.0])}, 'give integers'),
+        ({'fps': 0}, 'fps 0; give a number above 0'),
+        ({'fps': [30, 30]}, r'give numbers of shape \(\)'),
+        ({'joint_names': 'hip'}, 'give strings'),
+    ],
+)
+def test_files_whose_columns_do_not_fit_are_refused(tmp_path, wrong, told):
+    with pytest.raises(ValueError, match=told):
+        load_clips(write(tmp_path / 'a.npz', **wrong))
+
+
+def test_rates_that_are_no_whole_numbers_are_kept(tmp_path):
+    assert load_clips(write(tmp_path / 'a.npz', fps=29.97)).fps == 29.97
 
 
 def test_copies_of_a_motion_lie_in_the_same_part():

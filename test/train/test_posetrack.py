@@ -182,6 +182,14 @@ def test_a_folder_without_a_run_cannot_be_continued(samples, tmp_path, capsys):
     assert 'last.safetensors' in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_run_does_not_go_on_as_another_network(samples, tmp_path, capsys):
+    data = ['--labelled', *map(str, (samples / 'jhmdb/test_jhmdb_sub1.json', samples / 'jhmdb'))]
+    (tmp_path / 'config.json').write_text('{"signal_scale": 1.0}')
+    (tmp_path / 'last.safetensors').touch()
+    assert main(['train', 'video2d', '--steps', '1', *data, '--out', str(tmp_path)]) == 2
+    assert 'signal_scale); give the options of that run' in capsys.readouterr().err
+
+
 def test_training_on_nothing_is_refused(tmp_path, capsys):
     assert main(['train', 'video2d', '--steps', '1', '--out', str(tmp_path)]) == 2
     assert 'name --data or --labelled' in capsys.readouterr().err

@@ -211,6 +211,17 @@ def test_a_person_without_a_box_gets_the_tight_one(tmp_path):
     assert read_labels(tmp_path / 'x.json').frames[0].people[0].box == Box(7, 14, 14, 28)
 
 
+def broken_17(**point):
+    person = {'annopoints': [{'point': [{'id': [0], 'x': [1], 'y': [1], **point}]}]}
+    return {'annolist': [{'image': [{'name': 'a.jpg'}], 'annorect': [person]}]}
+
+
+def without_names():
+    document = posetrack21()
+    document['images'][0]['file_name'] = 3
+    return document
+
+
 def broken_18(**changes):
     document = posetrack21()
     document['annotations'][0].update(changes)
@@ -233,6 +244,13 @@ def broken_18(**changes):
         (broken_18(scores=[0.5]), 'expected 17 numbers'),
         (broken_18(keypoints='none'), 'could not convert'),
         (broken_18(image_id=8), 'image_id 8'),
+        (broken_18(scores=[None] * 17), 'scores has null or NaN'),
+        (broken_18(keypoints=[float('nan')] * 51), 'keypoints has null or NaN'),
+        (broken_18(track_id=[1]), r'track_id is \[1\], expected a number'),
+        (without_names(), 'the name of a picture is 3'),
+        (broken_17(score=[None]), 'score has null or NaN'),
+        (broken_17(x=[float('nan')]), 'x has null or NaN'),
+        (broken_17(y=[]), r'y has shape \(0,\), expected 1 numbers'),
     ],
 )
 def test_broken_files_give_one_clear_error(tmp_path, document, words):

@@ -53,6 +53,14 @@ def test_video_lifter_and_denoiser_end_up_in_one_checkpoint(files):
         assert torch.equal(checkpoint.tensors[f'mixste/{name}'], value)
 
 
+def test_an_output_of_another_name_is_refused_before_the_work(files):
+    wrong = options(files)
+    wrong.out = files / 'mine.pth'
+    with pytest.raises(ValueError, match=r'name it NAME\.safetensors'):
+        run(wrong)
+    assert not list(files.glob('mine*'))
+
+
 def test_exchanged_files_are_told(files):
     with pytest.raises(ValueError, match='exchange the files'):
         run(options(files, lifter='diff.pth', denoiser='gcn.pth'))

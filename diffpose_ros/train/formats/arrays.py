@@ -100,11 +100,13 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def check_poses(what: str, poses: Any, axes: int, counts: Sequence[int] = (JOINTS,)) -> Floats:
-    """Return poses (F, joints, axes); raise ValueError when their shape is another."""
+    """Return poses (F, joints, axes); raise ValueError when they are other ones, or not finite."""
     array = np.asarray(poses, np.float64)
     if array.ndim != 3 or array.shape[1] not in counts or array.shape[2] != axes:
         raise ValueError(
             f'{what} has shape {array.shape}; expected (frames, {" or ".join(map(str, counts))}, '
             f'{axes})'
         )
+    if not np.isfinite(array).all():
+        raise ValueError(f'{what} has numbers that are not finite; get the file again')
     return array

@@ -33,12 +33,20 @@ def read_h36m(
     for subject in subjects:
         for action, joints in entry_of(in_world, subject, poses).items():
             views = entry_of(entry_of(in_pictures, subject, detections), action, detections)
+            if len(views) != len(CAMERAS):
+                raise ValueError(
+                    f'{detections} has {len(views)} views of {subject}/{action}, not those of '
+                    f'{len(CAMERAS)} cameras; get it again'
+                )
             for name, pixels in zip(CAMERAS, views, strict=True):
                 view = find_camera(placed, f'{subject}_{name}')
                 label = f'{subject}/{action}.{name}'
                 xyz = view.into(seventeen(check_poses(label, joints, 3, (JOINTS, RAW_JOINTS))))
                 uv = check_poses(label, pixels, 2)[: len(xyz)]  # some videos are longer
+                if len(uv) < len(xyz):
+                    raise ValueError(
+                        f'{label} has {len(uv)} poses in {detections}, {len(xyz)} in {poses}; '
+                        'get both again'
+                    )
                 counted = np.ones(len(uv), bool)
-                yield Capture(
-                    label, action.split()[0], view.camera, uv, xyz[: len(uv)], counted, H36M_FPS
-                )
+                yield Capture(label, action.split()[0], view.camera, uv, xyz, counted, H36M_FPS)

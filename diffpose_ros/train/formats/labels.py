@@ -32,6 +32,10 @@ class PersonLabels:
     head: Floats | None = None
     track_id: int | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.track_id, int | float | None):
+            raise ValueError(f'track_id is {self.track_id!r}, expected a number')
+
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """Say which joints (J,) are there."""
@@ -55,6 +59,10 @@ class FrameLabels:
     ignored: tuple[Floats, ...] = ()
     labelled: bool = True
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f'the name of a picture is {self.name!r}, expected text')
+
 
 @dataclass(frozen=True)
 class LabelFile:
@@ -76,10 +84,12 @@ class LabelFile:
 
 
 def numbers(entry: Mapping[str, Any], key: str, count: int) -> Floats:
-    """Return a list of numbers from a JSON object; raise ValueError unless it has that many."""
+    """Return a list of finite numbers from a JSON object; raise ValueError unless it is one."""
     values = np.array(entry[key], dtype=np.float64)
     if values.shape != (count,):
         raise ValueError(f'{key} has shape {values.shape}, expected {count} numbers')
+    if not np.isfinite(values).all():
+        raise ValueError(f'{key} has null or NaN, expected numbers')
     return values
 
 

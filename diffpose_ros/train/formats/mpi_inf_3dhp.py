@@ -30,4 +30,9 @@ def _capture(name: str, sequence: dict[str, Any], placed: Placed) -> Capture:
     pixels = check_poses(name, sequence['data_2d'], 2)[:, MPI_ORDER]
     joints = check_poses(name, sequence['data_3d'], 3)[:, MPI_ORDER] / 1000
     counted = np.ravel(sequence['valid']).astype(bool)
+    lengths = len(pixels), len(joints), len(counted)
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            f'{name} has data_2d, data_3d and valid of {lengths} frames; get it again'
+        )
     return Capture(name, name, placed.camera, pixels, joints, counted, MPI_FPS)

@@ -9,6 +9,7 @@ from diffpose_ros.train.formats.labels import (
     FrameLabels,
     J,
     NO_SCORE,
+    numbers,
     PersonLabels,
 )
 import numpy as np
@@ -46,13 +47,18 @@ def parse_person(entry: Entry) -> PersonLabels:
     for point in reversed(points_of(entry)):
         joint = point['id'][0]
         if joint in range(J):
-            xy[joint] = point['x'][0], point['y'][0]
-            score[joint] = point['score'][0] if 'score' in point else NO_SCORE
+            xy[joint] = first_number(point, 'x'), first_number(point, 'y')
+            score[joint] = first_number(point, 'score') if 'score' in point else NO_SCORE
     head = None
     if 'x1' in entry:
-        head = np.array([entry[key][0] for key in ('x1', 'y1', 'x2', 'y2')], dtype=np.float64)
+        head = np.array([first_number(entry, key) for key in ('x1', 'y1', 'x2', 'y2')])
     track = entry['track_id'][0] if 'track_id' in entry else None
     return PersonLabels(xy, score, head=head, track_id=track)
+
+
+def first_number(entry: Entry, key: str) -> float:
+    """Return a value; raise ValueError when it is no finite number."""
+    return float(numbers({key: entry[key][:1]}, key, 1)[0])
 
 
 def points_of(entry: Entry) -> list[Entry]:

@@ -15,6 +15,7 @@ Picture = NDArray[np.uint8]
 # Pictures that scikit-image carries, in colour and without people.
 CARRIED = ('chelsea', 'coffee', 'rocket', 'hubble_deep_field', 'retina', 'immunohistochemistry')
 TEXTURES = ('brick', 'grass', 'gravel', 'text', 'page', 'coins')
+COLUMNS = {'filenames': 'strings N', 'joints_px': 'numbers N J 2', 'labelled': 'booleans N J'}
 MIN_SIDE_PX = 80
 MARGIN = 0.6  # of the person's box, left free around it
 
@@ -41,7 +42,7 @@ def empty_sides(archive: Path, count: int, only_above: bool = False) -> list[Pic
     only_above  leave out the sides, where unlabelled people may stand
     returns     pieces of at least MIN_SIDE_PX, none from test pictures
     """
-    columns = read_arrays(archive.with_suffix('.npz'), ('filenames', 'joints_px', 'labelled'))
+    columns = read_arrays(archive.with_suffix('.npz'), COLUMNS)
     pieces: list[Picture] = []
     with tarfile.open(archive) as tar:
         for name, joints, labelled in zip(*columns.values(), strict=True):

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 import tarfile
 
-from diffpose_ros.core.files import whole
+from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.train.synthetic.backgrounds import add_file, encoded
 from diffpose_ros.train.synthetic.scenes import Cast, Studio
@@ -47,7 +47,10 @@ def write_shard(
 ) -> None:  # fmt: skip
     """Write path.tar and path.npz with count scenes; they appear whole or not at all."""
     rows: list[Labels] = []
-    with whole(path.with_suffix('.npz')) as labels, whole(path.with_suffix('.tar')) as archive:
+    with (
+        atomic_path(path.with_suffix('.npz')) as labels,
+        atomic_path(path.with_suffix('.tar')) as archive,
+    ):
         with tarfile.open(archive, 'w') as tar:
             for i in trange(count, desc=path.name, unit='scene', mininterval=10):
                 if i % SCENES_PER_CAST == 0:
