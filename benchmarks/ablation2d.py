@@ -25,11 +25,11 @@ from diffpose_ros.core.people import Box, Frame
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import SPACING_S, Stage2D
 from diffpose_ros.core.track import Track
+from diffpose_ros.data.labelled import read_split
 from diffpose_ros.evaluate.clip import LIMB_JOINTS, read_labels
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.evaluate.pck import correct_joints
 from diffpose_ros.offline.video import VideoReader
-from diffpose_ros.train.labelled import read_split
 from diffpose_ros.video2d import lmsfi
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import VideoEstimator

@@ -23,9 +23,9 @@ from diffpose_ros.core.checkpoint import load_checkpoint, restore
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.files import write_json
 from diffpose_ros.core.people import Box
+from diffpose_ros.data.labelled import People, read_all, read_split
 from diffpose_ros.evaluate.images2d import measure, Predictions
 from diffpose_ros.train.augment import Strength
-from diffpose_ros.train.labelled import People, read_all, read_split
 from diffpose_ros.train.loop import Budget
 from diffpose_ros.train.pose_trainer import Learner, pose_loss, spread_out, Trainer, WARM_UP
 from diffpose_ros.train.stills import Mixture, WindowDataset, Wish

@@ -12,10 +12,10 @@ from itertools import islice
 import json
 from pathlib import Path
 
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.config import InferenceConfig, PipelineConfig
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.cost import await_gpu
 from diffpose_ros.offline.stage_times import clocked
 from diffpose_ros.offline.video import VideoReader

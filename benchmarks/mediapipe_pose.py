@@ -18,8 +18,8 @@ import time
 import cv2
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import H36M_17, joint_map, POSETRACK_15
-from diffpose_ros.evaluate.pck import correct_joints, countable
-from diffpose_ros.train.labelled import FOLD_NUMBERS, FOLDS, People, read_people
+from diffpose_ros.data.labelled import countable, FOLD_NUMBERS, FOLDS, People, read_people
+from diffpose_ros.evaluate.pck import correct_joints
 from diffpose_ros.train.teacher import ask, LANDMARKS
 import numpy as np
 from numpy.typing import NDArray

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LOCK_PORT = 17410  # one port per domain, held as long as the tests run
 
-sys.path.append(str(Path(__file__).parent))  # for fuzzing
+sys.path.append(str(Path(__file__).parent))  # for fuzzing and walking
 
 
 @pytest.fixture(autouse=True)

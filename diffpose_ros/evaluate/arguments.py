@@ -8,14 +8,6 @@ from diffpose_ros.core.checkpoint import Checkpoint, find_checkpoint, load_check
 from diffpose_ros.core.files import check_name
 
 
-def count(text: str) -> int:
-    """Return a whole number from 1 on."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'{text} is too few; give 1 or more')
-    return value
-
-
 def json_file(text: str) -> Path:
     """Return the path of a JSON file that can be written; its folder is made."""
     return _writable(Path(text), '.json')

@@ -9,10 +9,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate import compare
-from diffpose_ros.evaluate.arguments import count, measured
+from diffpose_ros.evaluate.arguments import measured
 from diffpose_ros.evaluate.cost import cost, peak_gflops
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.lifter import Lifter, Window

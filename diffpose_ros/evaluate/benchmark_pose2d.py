@@ -10,10 +10,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.config import PRECISIONS
 from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.evaluate import compare
-from diffpose_ros.evaluate.arguments import count, measured
+from diffpose_ros.evaluate.arguments import measured
 from diffpose_ros.evaluate.cost import cost, peak_gflops, ratio
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np

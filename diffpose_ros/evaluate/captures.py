@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.cameras import look_at
+from diffpose_ros.data.formats.captures import Capture
 from diffpose_ros.evaluate.lifting import load_lifter, Metrics, report, TestWindows
 from diffpose_ros.evaluate.mpjpe import HIP
 from diffpose_ros.lift3d.lifter import PoseLifter, Window
-from diffpose_ros.train.cameras import look_at
-from diffpose_ros.train.formats.captures import Capture
 import numpy as np
 from numpy.typing import NDArray
 import torch

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box, corners_of, overlaps
-from diffpose_ros.evaluate.arguments import count, json_file, measured
+from diffpose_ros.data.frames import Frames
+from diffpose_ros.data.labelled import FOLD_NUMBERS
+from diffpose_ros.evaluate.arguments import json_file, measured
 from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.posetrack_ap import joint_ap
 from diffpose_ros.offline.video import VideoReader
-from diffpose_ros.train.frames import Frames
-from diffpose_ros.train.labelled import FOLD_NUMBERS
 import numpy as np
 from numpy.typing import NDArray
 import torch

@@ -9,11 +9,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from diffpose_ros.data.formats.h36m import read_h36m
 from diffpose_ros.evaluate.arguments import check_output
 from diffpose_ros.evaluate.captures import report_captures
 from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted
 from diffpose_ros.evaluate.mpjpe import summary
-from diffpose_ros.train.formats.h36m import read_h36m
 import numpy as np
 
 

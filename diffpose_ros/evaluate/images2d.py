@@ -12,10 +12,10 @@ from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.device import pick_precision
 from diffpose_ros.core.gaussian import shares_within
 from diffpose_ros.core.people import Box
+from diffpose_ros.data.labelled import countable, FOLD_NUMBERS, FOLDS, People, read_people, TORSO
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.arguments import json_file, measured
 from diffpose_ros.evaluate.figures import write_figures
-from diffpose_ros.train.labelled import FOLD_NUMBERS, FOLDS, People, read_people
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def estimate_single(
 
 def measure(people: People, predictions: Predictions) -> dict:
     """Return PCK@0.2 over all labelled joints, by joint, doubled limbs, and the calibration."""
-    counted = pck.countable(people.labelled, people.skeleton)
+    counted = countable(people.labelled, people.skeleton)
     truth, labelled = people.xy[counted], people.labelled[counted]
     found = predictions.xy[counted]
     correct = pck.correct_joints(found, truth, people.skeleton)
@@ -130,10 +130,10 @@ def run(args: argparse.Namespace) -> int:
     people = read_people(args.images, args.labels)
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
-    people = people.take(pck.countable(people.labelled, people.skeleton))
+    people = people.take(countable(people.labelled, people.skeleton))
     if not len(people):
         raise ValueError(
-            f'{args.labels} labels nobody to measure; give people with {" and ".join(pck.TORSO)}'
+            f'{args.labels} labels nobody to measure; give people with {" and ".join(TORSO)}'
             + (f' and file numbers of fold {args.fold}' if args.fold else '')
         )
     precision = pick_precision(args.precision, device)

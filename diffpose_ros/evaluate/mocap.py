@@ -10,12 +10,11 @@ import math
 from pathlib import Path
 
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.cameras import into_virtual_camera, orientation, project
+from diffpose_ros.data.mocap import Clips, cut_windows, load_clips, PCK_RADIUS
 from diffpose_ros.evaluate.lifting import add_lifter_arguments, load_lifter, report, TestWindows
 from diffpose_ros.evaluate.mpjpe import HIP, summary
 from diffpose_ros.lift3d.lifter import PoseLifter, Window
-from diffpose_ros.train.cameras import into_virtual_camera, orientation, project
-from diffpose_ros.train.mocap import Clips, cut_windows, load_clips
-from diffpose_ros.train.noise2d import PCK_RADIUS
 import torch
 from torch import Tensor
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.formats.mpi_inf_3dhp import read_3dhp
 from diffpose_ros.evaluate.arguments import check_output
 from diffpose_ros.evaluate.captures import report_captures
 from diffpose_ros.evaluate.lifting import add_lifter_arguments, Lifted
 from diffpose_ros.evaluate.mpjpe import auc, joint_errors, LIMBS, pck, summary
-from diffpose_ros.train.formats.mpi_inf_3dhp import read_3dhp
 import numpy as np
 from numpy.typing import NDArray
 

@@ -2,13 +2,13 @@
 
 from diffpose_ros.core.people import SCORE_RADIUS
 from diffpose_ros.core.skeleton import Skeleton
+from diffpose_ros.data.labelled import TORSO
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
 MIN_TORSO_PX = 8.0
-TORSO = ('r_shoulder', 'l_hip')
 ON_LIMBS = ('elbow', 'wrist', 'knee', 'ankle')
 APART, TOGETHER = 0.4, 0.15  # shares of the torso
 
@@ -17,11 +17,6 @@ def torso_length(truth: Floats, skeleton: Skeleton) -> NDArray[np.float64]:
     """Return right shoulder to left hip, at least 8 px; truth (N, J, 2) in pixels, (N,)."""
     shoulder, hip = skeleton.index(*TORSO)
     return np.maximum(np.linalg.norm(truth[:, shoulder] - truth[:, hip], axis=-1), MIN_TORSO_PX)
-
-
-def countable(labelled: NDArray[np.bool_], skeleton: Skeleton) -> NDArray[np.bool_]:
-    """Say which people (N,) have both ends of the torso labelled (N, J)."""
-    return labelled[:, skeleton.index(*TORSO)].all(axis=1)
 
 
 def correct_joints(predicted: Floats, truth: Floats, skeleton: Skeleton) -> NDArray[np.bool_]:

@@ -8,12 +8,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.data.formats.files import read_labels
+from diffpose_ros.data.formats.labels import FrameLabels, LabelFile, NO_SCORE, PersonLabels
 from diffpose_ros.evaluate.arguments import check_output, json_file
 from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.posetrack_ap import average_precision, table
 from diffpose_ros.evaluate.posetrack_people import add_estimation_arguments, people_estimator
-from diffpose_ros.train.formats.files import read_labels
-from diffpose_ros.train.formats.labels import FrameLabels, LabelFile, NO_SCORE, PersonLabels
 import numpy as np
 from tqdm import tqdm
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.formats.labels import Floats, FrameLabels, J, PersonLabels
+from diffpose_ros.data.formats.labels import Floats, FrameLabels, J, PersonLabels
 import numpy as np
 from numpy.typing import NDArray
 

@@ -18,10 +18,10 @@ from diffpose_ros.core.detector import PersonDetector
 from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.data.formats.files import PREDICTION_FORMATS, read_labels, write_predictions
+from diffpose_ros.data.formats.labels import box_of, FrameLabels, PersonLabels
+from diffpose_ros.data.posetrack import frames_around, Picture, read_picture
 from diffpose_ros.evaluate.arguments import measured
-from diffpose_ros.train.formats.files import PREDICTION_FORMATS, read_labels, write_predictions
-from diffpose_ros.train.formats.labels import box_of, FrameLabels, PersonLabels
-from diffpose_ros.train.posetrack import frames_around, Picture, read_picture
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 import torch

@@ -22,6 +22,7 @@ import tempfile
 import time
 from typing import Any
 
+from diffpose_ros.core.arguments import positive
 from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.evaluate import compare
@@ -31,7 +32,6 @@ from diffpose_ros.offline.recording import SKELETONS_TOPIC
 from diffpose_ros.offline.summary import percentiles
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.ros.diagnostics import connections
-from diffpose_ros.ros.player import positive
 from diffpose_ros.ros.processes import (
     Child,
     NODE_MODULE,

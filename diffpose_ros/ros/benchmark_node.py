@@ -20,12 +20,12 @@ import time
 from typing import Any
 from unittest.mock import patch
 
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.config import NODE
 from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.device import gpu_works
 from diffpose_ros.core.share import DEMO_CLIP, find_shared
 from diffpose_ros.evaluate import compare
-from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.evaluate.cost import await_gpu, median_ms
 from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel

@@ -17,6 +17,7 @@ import tempfile
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
+from diffpose_ros.core.arguments import positive
 from diffpose_ros.core.camera import ASSUMED_FOV_DEG
 from diffpose_ros.core.clip import to_ns
 from diffpose_ros.core.files import write_json
@@ -30,7 +31,6 @@ from diffpose_ros.offline.recording import read_recording, RecordedFrame, Record
 from diffpose_ros.offline.summary import summarise, table
 from diffpose_ros.offline.video import VideoReader, VideoWriter
 from diffpose_ros.ros.diagnostics import connections
-from diffpose_ros.ros.player import positive
 from diffpose_ros.ros.processes import Child, NODE_MODULE, own_graph, QUIET_S, START_S
 from diffpose_ros.ros.recorder import Recorder
 from diffpose_ros.ros.spin import noted_signals

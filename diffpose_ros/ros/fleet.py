@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.pipeline import PosePipeline
-from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.offline.jobs import Job, MakePipeline, Settings
 from diffpose_ros.offline.manifest import Manifest
 from diffpose_ros.offline.options import add_settings, settings

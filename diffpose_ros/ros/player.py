@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from diffpose_ros.core.arguments import positive
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.files import write_atomically
 from diffpose_ros.offline.calibration import read_camera
@@ -129,14 +130,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="and when /diagnostics counts these, for instance 'publishers of /image'",
     )
     parser.add_argument('--stamps', type=Path, help='write the stamps of all images to this file')
-
-
-def positive(text: str) -> float:
-    """Return a number above 0, for argparse."""
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f'{text} is not above 0')
-    return value
 
 
 def wait_for_listeners(

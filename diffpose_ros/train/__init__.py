@@ -1,1 +1,1 @@
-"""Data sets, losses and training loops."""
+"""Synthetic people, losses and training loops."""

@@ -24,8 +24,8 @@ from diffpose_ros.core.detector_network import DetectorNetwork
 from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.people import Box, overlaps
+from diffpose_ros.data.frames import Frames, Picture
 from diffpose_ros.evaluate.images2d import estimate_single
-from diffpose_ros.train.frames import Frames, Picture
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,7 @@
 """Pictures in other light, and as poor cameras give them."""
 
 import cv2
-from diffpose_ros.train.frames import Image
+from diffpose_ros.data.frames import Image
 import numpy as np
 
 

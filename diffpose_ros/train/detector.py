@@ -6,13 +6,14 @@ import logging
 from pathlib import Path
 
 import cv2
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.checkpoint import load_checkpoint, restore, save_checkpoint
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING, STRIDE
 from diffpose_ros.core.device import pick_device
-from diffpose_ros.evaluate.arguments import count
-from diffpose_ros.train.frames import Frames, photographs
+from diffpose_ros.data.frames import Frames
+from diffpose_ros.data.rendered import Rendered
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
-from diffpose_ros.train.rendered import Rendered
+from diffpose_ros.train.scene_parts import photographs
 from diffpose_ros.train.scenes import Scene, SceneMaker
 import numpy as np
 from numpy.typing import NDArray

@@ -19,9 +19,9 @@ from typing import Any
 from diffpose_ros.core.checkpoint import save_checkpoint
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.gaussian import squared_mahalanobis, squared_radius
+from diffpose_ros.data.labelled import People, read_split
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict, Predictions
-from diffpose_ros.train.labelled import People, read_split
 from diffpose_ros.train.loop import part, RunFolder
 from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.video2d.calibration import Calibration, fit_scores

@@ -7,6 +7,7 @@ B windows, T slots, J joints of H36M_17. A body frame has the axes left, up, for
 from dataclasses import dataclass, replace
 
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.cameras import rotation_of
 import numpy as np
 import torch
 from torch import Tensor
@@ -110,14 +111,6 @@ def rotations(deviation: float, B: int, random: torch.Generator) -> Tensor:
     """Return rotations (B, 3, 3) whose vectors have this deviation in radians per axis."""
     vector = deviation * torch.randn(B, 3, generator=random)
     return rotation_of(vector)
-
-
-def rotation_of(vector: Tensor) -> Tensor:
-    """Return the rotations (..., 3, 3) of rotation vectors (..., 3)."""
-    x, y, z = vector.unbind(-1)
-    zero = torch.zeros_like(x)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
-    return torch.linalg.matrix_exp(skew)
 
 
 # Joint angles in degrees, lowest and highest: flexion and abduction of the upper bone, bend of

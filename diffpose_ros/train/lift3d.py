@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import logging
 from pathlib import Path
 
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -17,8 +18,9 @@ from diffpose_ros.core.checkpoint import (
     save_checkpoint,
 )
 from diffpose_ros.core.device import pick_device
+from diffpose_ros.data.mocap import Clips
+from diffpose_ros.data.motions import motion_clips, motion_files
 from diffpose_ros.diffusion.mixture import fit_mixture
-from diffpose_ros.evaluate.arguments import count
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
 from diffpose_ros.train.lift3d_loss import encoder_errors, held_out_errors, lift3d_losses
 from diffpose_ros.train.loop import (
@@ -29,8 +31,6 @@ from diffpose_ros.train.loop import (
     RunFolder,
     take_from_first,
 )
-from diffpose_ros.train.mocap import Clips
-from diffpose_ros.train.motions import motion_clips, motion_files
 from diffpose_ros.train.timing import KIND_SHARES, KINDS
 from diffpose_ros.train.windows import WindowSampler
 import torch

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from diffpose_ros.core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.mocap import Clips
+from diffpose_ros.data.motions import motion_clips
 from diffpose_ros.lift3d.calibration import Calibration, FEWEST, fit_missing
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.lift3d.observation import observe
 from diffpose_ros.lift3d.start import start_noise
-from diffpose_ros.train.mocap import Clips
-from diffpose_ros.train.motions import motion_clips
 from diffpose_ros.train.windows import WindowSampler
 import numpy as np
 from numpy.typing import NDArray

@@ -8,6 +8,7 @@ B windows, T slots, J joints of H36M_17
 from dataclasses import dataclass
 
 from diffpose_ros.core.skeleton import H36M_17, joint_map, POSETRACK_15
+from diffpose_ros.data.mocap import PCK_RADIUS
 import torch
 from torch import Tensor
 
@@ -26,7 +27,6 @@ PAIRS = tuple(
 )
 (NOSE,) = H36M_17.index('nose')
 NOSELESS = 0.4  # share of the windows; some 2D estimators know no nose
-PCK_RADIUS = 0.06  # of the height: 0.2 torso
 FAR = torch.tensor(
     [
         1.4 if n.endswith(('wrist', 'ankle')) else 1.1 if n.endswith(('elbow', 'knee')) else 0.9

@@ -6,9 +6,10 @@ import math
 
 import cv2
 from diffpose_ros.core.detector import body_corners
+from diffpose_ros.data.frames import Frames, Image, Picture
+from diffpose_ros.data.rendered import Rendered
 from diffpose_ros.train.degrade import degraded, recoloured
-from diffpose_ros.train.frames import body_mask, clutter, Frames, Image, Picture
-from diffpose_ros.train.rendered import Rendered
+from diffpose_ros.train.scene_parts import body_mask, clutter
 import numpy as np
 from numpy.typing import NDArray
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from diffpose_ros.train.labelled import People, read_all, read_split
-from diffpose_ros.train.posetrack import as_people, read_targets, split
+from diffpose_ros.data.labelled import People, read_all, read_split
+from diffpose_ros.data.posetrack import as_people, read_targets, split
 from diffpose_ros.train.stills import Mixture
 
 FILMED = 0.5  # of the windows are rendered films: in those of photographs only the camera moves

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import cv2
 from diffpose_ros.core.skeleton import Skeleton
+from diffpose_ros.data.labelled import People
 from diffpose_ros.train import augment
 from diffpose_ros.train.augment import chance, Strength
-from diffpose_ros.train.labelled import People
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray

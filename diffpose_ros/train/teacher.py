@@ -9,19 +9,17 @@ exchanged, one of the two is wrong: the limbs of that picture teach nobody. Else
 stay as they are.
 
 MediaPipe needs an environment of its own (Python up to 3.12, NumPy 1); of this project, nothing
-but this file is needed there.
+but this file and data/archives.py is needed there.
 """
 
 import argparse
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 import sys
-import tarfile
 from typing import Any
 
 import cv2
+from diffpose_ros.data.archives import pictures
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -86,23 +84,6 @@ def ask(
     points = [found.landmark[i] for i in LANDMARKS.values()]
     xy = np.array([[p.x * width - 0.5, p.y * height - 0.5] for p in points])
     return xy, np.array([p.visibility > VISIBLE for p in points])
-
-
-def pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield name and BGR pixels of each picture in a tar; other files in it are passed over."""
-    with tarfile.open(images) as archive:
-        streams = ((member.name, archive.extractfile(member)) for member in archive)
-        files = [(Path(name).name, stream.read()) for name, stream in streams if stream]
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(decode, (data for _, data in files))
-        for (name, _), picture in zip(files, decoded, strict=True):
-            if picture is not None:
-                yield name, picture
-
-
-def decode(data: bytes) -> NDArray[np.uint8] | None:
-    """Return the BGR pixels of an encoded picture; None if it is none."""
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
 
 
 def other_side(name: str) -> str:

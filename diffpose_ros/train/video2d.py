@@ -8,13 +8,13 @@ from pathlib import Path
 import sys
 
 import cv2
+from diffpose_ros.core.arguments import count
 from diffpose_ros.core.checkpoint import load_checkpoint, restore
 from diffpose_ros.core.device import pick_device
-from diffpose_ros.evaluate.arguments import count
+from diffpose_ros.data.labelled import People
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.export2d import export_run
-from diffpose_ros.train.labelled import People
 from diffpose_ros.train.loop import Budget, join_others, RunFolder
 from diffpose_ros.train.pose_trainer import Learner, Trainer
 from diffpose_ros.train.sources import add_source_arguments, read_sources

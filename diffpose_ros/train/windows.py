@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from diffpose_ros.core.skeleton import HIP
-from diffpose_ros.train.cameras import into_virtual_camera, look_at, middle, project, random_views
-from diffpose_ros.train.mocap import Clips, MotionSampler
+from diffpose_ros.data.cameras import into_virtual_camera, look_at, middle, project
+from diffpose_ros.data.mocap import Clips
+from diffpose_ros.train.motion_sampler import MotionSampler
 from diffpose_ros.train.noise2d import corrupt, Estimate2D
+from diffpose_ros.train.random_cameras import random_views
 import torch
 from torch import Tensor
 import torch.nn.functional as F

@@ -1,7 +1,7 @@
 """The retrained ablation, on a small network and noise for pictures."""
 
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.labelled import People
+from diffpose_ros.data.labelled import People
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import VideoEstimator
 from diffpose_ros.video2d.network import PoseNetwork

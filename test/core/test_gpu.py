@@ -10,7 +10,7 @@ from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.replay import MOST, Replayed
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.mocap import lay_clips
+from diffpose_ros.data.mocap import lay_clips
 from diffpose_ros.train.windows import WindowSampler
 from diffpose_ros.video2d.calibration import Calibration
 from diffpose_ros.video2d.estimator import VideoEstimator

@@ -5,12 +5,12 @@ import json
 
 from diffpose_ros.core.camera import Camera, rotate_rays
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.formats.captures import Capture
+from diffpose_ros.data.formats.motion3d import MPI_JOINTS
 from diffpose_ros.evaluate import captures, h36m, lifting, mpi_inf_3dhp
 from diffpose_ros.evaluate.captures import capture_windows, towards
 from diffpose_ros.evaluate.lifting import Lifted
 from diffpose_ros.lift3d.lifter import LiftedPose
-from diffpose_ros.train.formats.captures import Capture
-from diffpose_ros.train.formats.motion3d import MPI_JOINTS
 import numpy as np
 import pytest
 from scipy.spatial import procrustes

@@ -6,8 +6,8 @@ from diffpose_ros import cli
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.data.labelled import People
 from diffpose_ros.evaluate.images2d import measure, predict
-from diffpose_ros.train.labelled import People
 from diffpose_ros.video2d.estimator import Pose2DBatch
 import numpy as np
 import pytest

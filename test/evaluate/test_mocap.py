@@ -6,11 +6,11 @@ import json
 
 from diffpose_ros.core.checkpoint import save_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.mocap import load_clips
 from diffpose_ros.evaluate.mocap import add_arguments, film, pck_probability, run
 from diffpose_ros.lift3d.calibration import Calibration
 from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel, LiftModelConfig
-from diffpose_ros.train.mocap import load_clips
 import numpy as np
 import pytest
 import torch

@@ -37,12 +37,6 @@ def test_a_joint_without_estimate_is_wrong():
     assert not pck.correct_joints(found, truth, POSETRACK_15)[0, 0]
 
 
-def test_people_count_only_with_both_ends_of_the_torso():
-    labelled = np.ones((3, J), bool)
-    labelled[1, SHOULDER] = labelled[2, HIP] = False
-    np.testing.assert_array_equal(pck.countable(labelled, POSETRACK_15), [True, False, False])
-
-
 def test_shares_by_joint_leave_out_who_is_not_labelled():
     correct = np.zeros((4, J), bool)
     labelled = np.zeros((4, J), bool)

@@ -6,6 +6,8 @@ import json
 
 from diffpose_ros import cli
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.data.formats.files import write_predictions
+from diffpose_ros.data.formats.labels import FrameLabels, LabelFile, PersonLabels
 from diffpose_ros.evaluate.posetrack import add_arguments, evaluate, pair_frames, run
 from diffpose_ros.evaluate.posetrack_ap import (
     average_precision,
@@ -15,8 +17,6 @@ from diffpose_ros.evaluate.posetrack_ap import (
     outside,
     table,
 )
-from diffpose_ros.train.formats.files import write_predictions
-from diffpose_ros.train.formats.labels import FrameLabels, LabelFile, PersonLabels
 import numpy as np
 import pytest
 

@@ -8,8 +8,8 @@ from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.data.formats.labels import FrameLabels, PersonLabels
 from diffpose_ros.evaluate.posetrack_people import PeopleEstimator
-from diffpose_ros.train.formats.labels import FrameLabels, PersonLabels
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 import pytest

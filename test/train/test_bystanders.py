@@ -1,8 +1,8 @@
 import tarfile
 
+from diffpose_ros.data.frames import Frames, Picture
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.bystanders import apart, Search, search
-from diffpose_ros.train.frames import Frames, Picture
 from diffpose_ros.train.synthetic.backgrounds import add_file, encoded
 import numpy as np
 import pytest

@@ -3,9 +3,9 @@ from functools import partial
 
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import POSETRACK_15
+from diffpose_ros.data.labelled import People
 from diffpose_ros.evaluate.images2d import estimate_single, predict, Predictions
 from diffpose_ros.train.export2d import export_run, fit_covariances
-from diffpose_ros.train.labelled import People
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
 from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.video2d.estimator import VideoEstimator

@@ -9,10 +9,10 @@ from unittest.mock import Mock
 from diffpose_ros import cli
 from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.mocap import part_of
 from diffpose_ros.lift3d.lifter import Lifter
 from diffpose_ros.lift3d.model import LiftModel
 from diffpose_ros.train import lift3d
-from diffpose_ros.train.mocap import part_of
 import numpy as np
 import pytest
 import torch

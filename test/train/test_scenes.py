@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import cv2
 from diffpose_ros.core.detector import body_corners
+from diffpose_ros.data.frames import Picture
 from diffpose_ros.train.detector import box_loss, example, focal_loss, PARTS
-from diffpose_ros.train.frames import Picture
+from diffpose_ros.train.scene_parts import body_mask, clutter, photographs
 from diffpose_ros.train.scenes import beside_person, Canvas, finish, placement, Scene, SceneMaker
 import numpy as np
 import pytest
@@ -211,3 +212,27 @@ def test_body_corners_of_what_is_pasted_hold_the_joints():
     assert left < POINTS[:, 0].min()
     assert bottom > POINTS[:, 1].max()
     assert right - left < bottom - top
+
+
+def test_the_body_mask_covers_the_bones_and_little_else():
+    joints = dict(zip(JOINTS, POINTS, strict=True))
+    mask = body_mask(Picture(np.zeros((110, 100, 3), np.uint8), joints))
+    x, y = POINTS.astype(int).T
+    assert (mask[y, x] > 127).all()
+    assert mask[:, :15].max() == mask[:, 85:].max() == 0
+    assert 0.1 < (mask > 127).mean() < 0.5
+
+
+def test_clutter_is_repeatable_and_varied():
+    one, same, other = (clutter(np.random.default_rng(s), 64, 48) for s in (0, 0, 1))
+    assert one.shape == (48, 64, 3)
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_photographs_are_colour_pictures():
+    images = photographs()
+    assert images
+    for image in images:
+        assert image.ndim == 3
+        assert image.dtype == np.uint8

@@ -1,10 +1,10 @@
 from dataclasses import fields, replace
 
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.augment import Strength
-from diffpose_ros.train.labelled import (
+from diffpose_ros.data.labelled import (
     People,
 )
+from diffpose_ros.train.augment import Strength
 from diffpose_ros.train.stills import (
     draw_holes,
     joint_weights,

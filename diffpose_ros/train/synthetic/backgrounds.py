@@ -6,7 +6,7 @@ import tarfile
 
 import cv2
 from diffpose_ros.core.files import read_arrays
-from diffpose_ros.train.labelled import file_number, FOLDS, TEST
+from diffpose_ros.data.labelled import file_number, FOLDS, TEST
 import numpy as np
 from numpy.typing import NDArray
 

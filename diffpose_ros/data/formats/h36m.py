@@ -8,9 +8,9 @@ four cameras.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from diffpose_ros.train.formats.arrays import check_poses, JOINTS, read_dictionary
-from diffpose_ros.train.formats.captures import Capture, find_camera, read_cameras
-from diffpose_ros.train.formats.motion3d import entry_of, H36M_FPS, RAW_JOINTS, seventeen
+from diffpose_ros.data.formats.arrays import check_poses, JOINTS, read_dictionary
+from diffpose_ros.data.formats.captures import Capture, find_camera, read_cameras
+from diffpose_ros.data.formats.motion3d import entry_of, H36M_FPS, RAW_JOINTS, seventeen
 import numpy as np
 
 CAMERAS = ('54138969', '55011271', '58860488', '60457274')  # in the order of the 2D file

@@ -8,10 +8,9 @@ import re
 import cv2
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.evaluate.pck import countable
-from diffpose_ros.train.formats.files import read_labels
-from diffpose_ros.train.formats.labels import FrameLabels, PersonLabels
-from diffpose_ros.train.labelled import FOLDS, MAX_SIDE, People, VALIDATION
+from diffpose_ros.data.formats.files import read_labels
+from diffpose_ros.data.formats.labels import FrameLabels, PersonLabels
+from diffpose_ros.data.labelled import countable, FOLDS, MAX_SIDE, People, VALIDATION
 import numpy as np
 from numpy.typing import NDArray
 

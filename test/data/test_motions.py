@@ -1,9 +1,9 @@
 """What the lifter learns from: made-up files in the published layouts of the three data sets."""
 
 from diffpose_ros.core.skeleton import H36M_17
+from diffpose_ros.data.formats.motion3d import KEPT, MPI_JOINTS
+from diffpose_ros.data.motions import H36M_FILE, motion_clips, motion_files, MPI_FILE
 from diffpose_ros.train import lift3d
-from diffpose_ros.train.formats.motion3d import KEPT, MPI_JOINTS
-from diffpose_ros.train.motions import H36M_FILE, motion_clips, motion_files, MPI_FILE
 import numpy as np
 import pytest
 import torch

@@ -7,7 +7,7 @@ from typing import Any
 
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.formats.labels import (
+from diffpose_ros.data.formats.labels import (
     box_of,
     Floats,
     FrameLabels,

@@ -5,11 +5,11 @@ import os
 import re
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.formats.arrays import read_dictionary
-from diffpose_ros.train.formats.captures import read_cameras
-from diffpose_ros.train.formats.h36m import CAMERAS, read_h36m
-from diffpose_ros.train.formats.motion3d import KEPT, MPI_JOINTS, MPI_ORDER
-from diffpose_ros.train.formats.mpi_inf_3dhp import read_3dhp
+from diffpose_ros.data.formats.arrays import read_dictionary
+from diffpose_ros.data.formats.captures import read_cameras
+from diffpose_ros.data.formats.h36m import CAMERAS, read_h36m
+from diffpose_ros.data.formats.motion3d import KEPT, MPI_JOINTS, MPI_ORDER
+from diffpose_ros.data.formats.mpi_inf_3dhp import read_3dhp
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation

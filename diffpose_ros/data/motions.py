@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diffpose_ros.core.skeleton import HIP
-from diffpose_ros.train.formats import motion3d
-from diffpose_ros.train.formats.arrays import Floats
-from diffpose_ros.train.mocap import Clips, join_clips, lay_clips, load_clips
+from diffpose_ros.data.formats import motion3d
+from diffpose_ros.data.formats.arrays import Floats
+from diffpose_ros.data.mocap import Clips, join_clips, lay_clips, load_clips
 import numpy as np
 import torch
 

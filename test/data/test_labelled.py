@@ -3,7 +3,8 @@ import tarfile
 
 import cv2
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.labelled import (
+from diffpose_ros.data.labelled import (
+    countable,
     held_out,
     read_all,
     read_duplicates,
@@ -133,6 +134,13 @@ def test_a_missing_picture_is_named(tmp_path):
     write_set(tmp_path, 'b', [4, 5])
     with pytest.raises(ValueError, match='im00005'):
         read_people(tmp_path / 'a.tar', tmp_path / 'b.npz')
+
+
+def test_people_count_only_with_both_ends_of_the_torso():
+    labelled = np.ones((3, len(POSETRACK_15.joints)), bool)
+    shoulder, hip = POSETRACK_15.index('r_shoulder', 'l_hip')
+    labelled[1, shoulder] = labelled[2, hip] = False
+    np.testing.assert_array_equal(countable(labelled, POSETRACK_15), [True, False, False])
 
 
 def test_the_split_keeps_the_test_fold_away_from_both_sides(tmp_path):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from diffpose_ros.core.files import read_arrays
-from diffpose_ros.train.frames import decode, Image, Picture, read_files
+from diffpose_ros.data.frames import decode, Image, Picture, read_files
 import numpy as np
 from numpy.typing import NDArray
 

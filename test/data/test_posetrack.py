@@ -1,15 +1,13 @@
-"""Labelled people of public data sets become sources that the training can mix in."""
+"""Labelled people of public data sets are cut out of their frames, and split."""
 
 from dataclasses import replace
 import json
 
 import cv2
-from diffpose_ros.cli import main
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.augment import Strength
-from diffpose_ros.train.labelled import MAX_SIDE
-from diffpose_ros.train.posetrack import (
+from diffpose_ros.data.labelled import MAX_SIDE
+from diffpose_ros.data.posetrack import (
     as_people,
     Cutout,
     Cutouts,
@@ -19,7 +17,6 @@ from diffpose_ros.train.posetrack import (
     split,
     Target,
 )
-from diffpose_ros.train.stills import Mixture, WindowDataset, Wish
 import numpy as np
 import pytest
 
@@ -160,51 +157,6 @@ def test_still_pictures_are_split_one_by_one(tmp_path):
     make = video(tmp_path)
     training, validation = split([make(i, False) for i in range(4)])
     assert (len(training), len(validation)) == (3, 1)
-
-
-@pytest.mark.parametrize(
-    ('labels', 'root'),
-    [('posetrack18/annotations/val', 'posetrack18'), ('jhmdb/test_jhmdb_sub1.json', 'jhmdb')],
-)
-def test_a_network_trains_on_a_public_data_set_alone(samples, tmp_path, labels, root):
-    data = ['--labelled', str(samples / labels), str(samples / root), '--workers', '1']
-    size = ['--steps', '2', '--batch', '2', '--crop', '48', '64', '--threads', '1']
-    assert main(['train', 'video2d', *data, *size, '--out', str(tmp_path)]) == 0
-    last = (tmp_path / 'log.jsonl').read_text().splitlines()[-1]
-    assert json.loads(last)['step'] == 2
-    assert (tmp_path / 'pose2d.safetensors').is_file()
-
-
-def test_a_folder_without_a_run_cannot_be_continued(samples, tmp_path, capsys):
-    data = ['--labelled', *map(str, (samples / 'jhmdb/test_jhmdb_sub1.json', samples / 'jhmdb'))]
-    options = ['--steps', '1', '--start-from', str(tmp_path), *data]
-    assert main(['train', 'video2d', *options, '--out', str(tmp_path / 'out')]) == 2
-    assert 'last.safetensors' in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_a_run_does_not_go_on_as_another_network(samples, tmp_path, capsys):
-    data = ['--labelled', *map(str, (samples / 'jhmdb/test_jhmdb_sub1.json', samples / 'jhmdb'))]
-    (tmp_path / 'config.json').write_text('{"signal_scale": 1.0}')
-    (tmp_path / 'last.safetensors').touch()
-    assert main(['train', 'video2d', '--steps', '1', *data, '--out', str(tmp_path)]) == 2
-    assert 'signal_scale); give the options of that run' in capsys.readouterr().err
-
-
-def test_training_on_nothing_is_refused(tmp_path, capsys):
-    assert main(['train', 'video2d', '--steps', '1', '--out', str(tmp_path)]) == 2
-    assert 'name --data or --labelled' in capsys.readouterr().err
-
-
-def test_the_training_mixes_them_in(samples):
-    targets = read_targets(samples / 'jhmdb' / 'test_jhmdb_sub1.json', samples / 'jhmdb')
-    people = as_people(targets)
-    dataset = WindowDataset(
-        Mixture((people,), (1.0,), (1.0,)), past=2, future=1, strength=Strength()
-    )
-    sample = dataset[Wish(seed=1, size=(96, 128), window=True)]
-    assert sample['frames'].shape == (4, 3, 128, 96)
-    assert sample['weight'].shape == (15,)
-    assert sample['weight'].any()
 
 
 def test_a_missing_picture_and_an_empty_file_are_told_at_once(samples, tmp_path):

@@ -4,13 +4,13 @@ import json
 
 from diffpose_ros.core.people import Box
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.formats.coco import POSETRACK_ORDER
-from diffpose_ros.train.formats.files import (
+from diffpose_ros.data.formats.coco import POSETRACK_ORDER
+from diffpose_ros.data.formats.files import (
     PREDICTION_FORMATS,
     read_labels,
     write_predictions,
 )
-from diffpose_ros.train.formats.labels import FrameLabels, NO_SCORE, PersonLabels
+from diffpose_ros.data.formats.labels import FrameLabels, NO_SCORE, PersonLabels
 import numpy as np
 import pytest
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.formats.arrays import check_poses, Floats, JOINTS, read_dictionary
+from diffpose_ros.data.formats.arrays import check_poses, Floats, JOINTS, read_dictionary
 
 H36M_TRAINING = {'train': ('S1', 'S5', 'S6', 'S7'), 'held_out': ('S8',)}  # subjects
 H36M_FPS = 50

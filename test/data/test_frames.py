@@ -2,8 +2,8 @@ import io
 import tarfile
 
 import cv2
-from diffpose_ros.train.frames import body_mask, clutter, Frames, photographs, Picture
-from diffpose_ros.train.labelled import TEST, VALIDATION
+from diffpose_ros.data.frames import Frames
+from diffpose_ros.data.labelled import TEST, VALIDATION
 import numpy as np
 import pytest
 
@@ -87,27 +87,3 @@ def test_pictures_that_cannot_be_read_are_told(folder):
         pass
     with pytest.raises(ValueError, match=r'no picture im00003\.webp, nor 13 more of'):
         Frames(folder)
-
-
-def test_the_body_mask_covers_the_bones_and_little_else():
-    joints = {name: xy.astype(float) for name, xy in zip(JOINTS, STANDING, strict=True)}
-    mask = body_mask(Picture(np.zeros((110, 100, 3), np.uint8), joints))
-    x, y = STANDING.astype(int).T
-    assert (mask[y, x] > 127).all()
-    assert mask[:, :15].max() == mask[:, 85:].max() == 0
-    assert 0.1 < (mask > 127).mean() < 0.5
-
-
-def test_clutter_is_repeatable_and_varied():
-    one, same, other = (clutter(np.random.default_rng(s), 64, 48) for s in (0, 0, 1))
-    assert one.shape == (48, 64, 3)
-    np.testing.assert_array_equal(one, same)
-    assert (one != other).any()
-
-
-def test_photographs_are_colour_pictures():
-    images = photographs()
-    assert images
-    for image in images:
-        assert image.ndim == 3
-        assert image.dtype == np.uint8

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.camera import Camera
-from diffpose_ros.train.formats.arrays import Floats
+from diffpose_ros.data.formats.arrays import Floats
 import numpy as np
 from numpy.typing import NDArray
 

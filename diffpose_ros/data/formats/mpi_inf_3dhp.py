@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diffpose_ros.train.formats.arrays import check_poses, read_dictionary
-from diffpose_ros.train.formats.captures import Capture, find_camera, Placed, read_cameras
-from diffpose_ros.train.formats.motion3d import MPI_FPS, MPI_ORDER
+from diffpose_ros.data.formats.arrays import check_poses, read_dictionary
+from diffpose_ros.data.formats.captures import Capture, find_camera, Placed, read_cameras
+from diffpose_ros.data.formats.motion3d import MPI_FPS, MPI_ORDER
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 """
-Random cameras around a person, and the virtual camera of the key frame.
+Random cameras around a person.
 
 World frame: y up. Camera frames: optical, x right, y down, z forward. Metres.
 B windows, T slots, J joints of H36M_17.
@@ -7,12 +7,10 @@ B windows, T slots, J joints of H36M_17.
 
 import math
 
-from diffpose_ros.train.kinematics import rotation_of
+from diffpose_ros.data.cameras import orientation, rotation_of
 import torch
 from torch import Tensor
 import torch.nn.functional as F
-
-NEAREST_M = 0.25  # what is nearer to the camera plane is not seen
 
 
 def random_views(joints: Tensor, key: int, random: torch.Generator) -> Tensor:
@@ -35,15 +33,6 @@ def random_orientations(B: int, random: torch.Generator) -> Tensor:
     return orientation(yaw, pitch, roll)
 
 
-def orientation(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
-    """Return rotations (B, 3, 3) from the world to cameras; angles (B,) in radians."""
-    zero = torch.zeros_like(yaw)
-    turn = rotation_of(torch.stack([zero, yaw, zero], dim=-1))
-    tilt = rotation_of(torch.stack([pitch, zero, zero], dim=-1))
-    bank = rotation_of(torch.stack([zero, zero, roll], dim=-1))
-    return bank @ torch.diag(torch.tensor([1.0, -1.0, -1.0])) @ tilt @ turn
-
-
 def _moving(points: Tensor, slots: Tensor, random: torch.Generator) -> Tensor:
     """Let one camera in four turn and travel; what it sees at slot 0 stays."""
     B = len(points)
@@ -54,40 +43,6 @@ def _moving(points: Tensor, slots: Tensor, random: torch.Generator) -> Tensor:
     turn = rotation_of(seconds[:, None] * spin[:, None])  # (B, T, 3, 3)
     shift = seconds[:, None] * travel[:, None]
     return (points + shift[:, :, None]) @ turn.transpose(2, 3)
-
-
-def into_virtual_camera(points: Tensor, key: int) -> Tensor:
-    """
-    Turn the camera on the spot until the key frame's person stands on the optical axis.
-
-    points   (B, T, J, 3)  camera frame
-    returns  (B, T, J, 3)  virtual camera
-    """
-    rays, seen = project(points[:, key])
-    return points @ look_at(middle(rays, seen)).transpose(1, 2)[:, None]
-
-
-def middle(rays: Tensor, known: Tensor) -> Tensor:
-    """Return the middles (B, 2) of the boxes around the known (B, J) of rays (B, J, 2), or 0."""
-    hidden = ~known[..., None]
-    low = rays.masked_fill(hidden, torch.inf).amin(dim=1)
-    high = rays.masked_fill(hidden, -torch.inf).amax(dim=1)
-    return torch.where(known.any(dim=1, keepdim=True), (low + high) / 2, 0.0)
-
-
-def look_at(rays: Tensor) -> Tensor:
-    """Return the smallest rotations (B, 3, 3) that bring rays (B, 2) onto the optical axis."""
-    x, y, z = F.normalize(F.pad(rays, (0, 1), value=1.0), dim=-1).unbind(-1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, zero, -x, zero, zero, -y, x, y, zero], -1).unflatten(-1, (3, 3))
-    return torch.eye(3) + cross + cross @ cross / (1 + z)[:, None, None]
-
-
-def project(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return rays (..., 2) and whether the points (..., 3) lie before the camera."""
-    z = points[..., 2:]
-    seen = z[..., 0] > NEAREST_M
-    return points[..., :2] / z.clamp(min=NEAREST_M), seen
 
 
 def _uniform(low: float, high: float, B: int, random: torch.Generator) -> Tensor:

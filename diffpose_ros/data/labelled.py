@@ -9,14 +9,14 @@ import tarfile
 import cv2
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import POSETRACK_15, Skeleton
-from diffpose_ros.evaluate.pck import countable
-from diffpose_ros.train import teacher
+from diffpose_ros.data import archives
 import numpy as np
 from numpy.typing import NDArray
 
 FOLDS = 9
 TEST, VALIDATION = 0, 1  # folds by file number: never trained on
 FOLD_NUMBERS = {'test': TEST, 'validation': VALIDATION}
+TORSO = ('r_shoulder', 'l_hip')
 LEAST_LABELLED = 3  # joints that a person to learn from must have
 COLUMNS = {
     'filenames': 'strings N [T]',
@@ -119,7 +119,7 @@ def read_labels(
 def read_pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and RGB pixels of each picture in a tar."""
     try:
-        for name, picture in teacher.pictures(images):
+        for name, picture in archives.pictures(images):
             yield name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     except tarfile.TarError as error:
         raise ValueError(f'{images} is no whole tar; give a tar of pictures') from error
@@ -167,6 +167,11 @@ def held_out(numbers: NDArray[np.int64], pairs: Sequence[tuple[int, int]]) -> ND
     folds = TEST, VALIDATION
     twins = [n for pair in pairs for n in pair if any(m % FOLDS in folds for m in pair)]
     return np.isin(numbers % FOLDS, folds) | np.isin(numbers, twins)
+
+
+def countable(labelled: NDArray[np.bool_], skeleton: Skeleton) -> NDArray[np.bool_]:
+    """Say which people (N,) have both ends of the torso labelled (N, J)."""
+    return labelled[:, skeleton.index(*TORSO)].all(axis=1)
 
 
 def read_split(data: Path, name: str, labels: Path | None = None) -> tuple[People, People]:

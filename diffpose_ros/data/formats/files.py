@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from diffpose_ros.core.files import write_atomically
-from diffpose_ros.train.formats import coco, posetrack17
-from diffpose_ros.train.formats.labels import FrameLabels, LabelFile
+from diffpose_ros.data.formats import coco, posetrack17
+from diffpose_ros.data.formats.labels import FrameLabels, LabelFile
 
 TRACK_IDS = 1000  # the official evaluators take 0 to 999
 

@@ -1,7 +1,7 @@
 import tarfile
 
 from diffpose_ros.core.skeleton import POSETRACK_15
-from diffpose_ros.train.rendered import Rendered
+from diffpose_ros.data.rendered import Rendered
 from diffpose_ros.train.synthetic.backgrounds import add_file, encoded
 import numpy as np
 import pytest

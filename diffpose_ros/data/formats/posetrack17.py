@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from diffpose_ros.train.formats.labels import (
+from diffpose_ros.data.formats.labels import (
     box_of,
     Floats,
     FrameLabels,

@@ -1,147 +1,26 @@
-"""Clips and what widens them; made-up clips, so that no data is needed."""
+"""What widens motion capture, films it and blurs it; made-up clips, so that no data is needed."""
 
 import math
 
-from diffpose_ros.core.camera import look_at as core_look_at
 from diffpose_ros.core.sighting import centre, Sighting
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.train.cameras import into_virtual_camera, look_at, project, random_orientations
 from diffpose_ros.train.kinematics import Body, frames_of, limb_directions, pose_legs
-from diffpose_ros.train.mocap import (
-    body_scales,
-    Clips,
-    cut_windows,
-    join_clips,
-    load_clips,
-    mirror,
-    MotionSampler,
-    part_of,
-)
+from diffpose_ros.train.motion_sampler import body_scales, mirror, MotionSampler
 from diffpose_ros.train.noise2d import corrupt
+from diffpose_ros.train.random_cameras import random_orientations
 from diffpose_ros.train.timing import KINDS, sample_times
 from diffpose_ros.train.windows import WindowSampler
 import numpy as np
 import pytest
 import torch
+from walking import standing, walk
 
 J = len(H36M_17.joints)
-STANDING = {
-    'r_hip': (-0.1, 0, 0),
-    'r_knee': (-0.1, -0.4, 0),
-    'r_ankle': (-0.1, -0.8, 0),
-    'spine': (0, 0.22, 0),
-    'thorax': (0, 0.44, 0),
-    'nose': (0, 0.58, 0.06),
-    'head_top': (0, 0.7, 0.02),
-    'r_shoulder': (-0.16, 0.44, 0),
-    'r_elbow': (-0.18, 0.16, 0),
-    'r_wrist': (-0.2, -0.06, 0.05),
-}
-
-
-def standing():
-    pose = torch.zeros(J, 3)
-    for name, place in STANDING.items():
-        pose[H36M_17.joints.index(name)] = torch.tensor(place)
-        if name.startswith('r_'):
-            left = torch.tensor(place) * torch.tensor([-1.0, 1, 1])
-            pose[H36M_17.joints.index('l_' + name[2:])] = left
-    return pose
-
-
-def walk(frames=60):
-    """Return one clip of a person who slides 1 m per second along x and nods."""
-    joints = standing().repeat(frames, 1, 1)
-    joints[:, H36M_17.joints.index('nose'), 2] += 0.02 * torch.sin(torch.arange(frames) / 3)
-    root = torch.stack([torch.arange(frames) / 30, torch.ones(frames), torch.zeros(frames)], 1)
-    zero = torch.zeros(frames, dtype=torch.long)
-    return Clips(joints, root, zero, zero + frames - 1, torch.ones(frames), 30)
-
-
-def write(path, names=H36M_17.joints, lengths=(30, 20), **others):
-    frames = sum(lengths)
-    columns = {
-        'joints_root_relative_m': np.zeros((frames, J, 3), np.float16),
-        'root_m': np.zeros((frames, 3), np.float32),
-        'clip_lengths': np.array(lengths),
-        'clip_names': np.array([f'a/walk_{i}.bvh' for i in range(len(lengths))]),
-        'fps': 30,
-        'joint_names': np.array(names),
-    }
-    np.savez(path, **{**columns, **others})
-    return path
 
 
 @pytest.fixture
 def random():
     return torch.Generator().manual_seed(0)
-
-
-def test_frames_know_where_their_clip_begins_and_ends(tmp_path):
-    clips = load_clips(write(tmp_path / 'a.npz'))
-    both = join_clips([clips, clips])
-    assert both.first[[0, 29, 30, 50, 99]].tolist() == [0, 0, 30, 50, 80]
-    assert both.last[[0, 29, 30, 50, 99]].tolist() == [29, 29, 49, 79, 99]
-
-
-def test_other_joint_orders_are_refused(tmp_path):
-    with pytest.raises(ValueError, match='convert it'):
-        load_clips(write(tmp_path / 'a.npz', names=H36M_17.joints[::-1]))
-
-
-@pytest.mark.parametrize(
-    ('wrong', 'told'),
-    [
-        ({'joints_root_relative_m': np.zeros((50, J, 2))}, r'give numbers of shape \(F, J, 3\)'),
-        ({'joints_root_relative_m': np.full((50, J, 3), np.nan)}, 'joints that are not finite'),
-        (
-            {'root_m': np.zeros((49, 3))},
-            r'root_m of .* give numbers of shape \(F, 3\), here F = 50',
-        ),
-        ({'clip_lengths': np.array([30, 21])}, '50 frames, of which clip_lengths are no parts'),
-        ({'clip_lengths': np.array([60, -10])}, '50 frames, of which clip_lengths are no parts'),
-        ({'clip_lengths': np.array([30.0, 20.0])}, 'give integers'),
-        ({'fps': 0}, 'fps 0; give a number above 0'),
-        ({'fps': [30, 30]}, r'give numbers of shape \(\)'),
-        ({'joint_names': 'hip'}, 'give strings'),
-    ],
-)
-def test_files_whose_columns_do_not_fit_are_refused(tmp_path, wrong, told):
-    with pytest.raises(ValueError, match=told):
-        load_clips(write(tmp_path / 'a.npz', **wrong))
-
-
-def test_rates_that_are_no_whole_numbers_are_kept(tmp_path):
-    assert load_clips(write(tmp_path / 'a.npz', fps=29.97)).fps == 29.97
-
-
-def test_copies_of_a_motion_lie_in_the_same_part():
-    assert part_of('lab/train/walking_3.bvh') == part_of('other/lab/train/walking_3.bvh')
-    parts = [part_of(f'x/motion_{i}.bvh') for i in range(1000)]
-    assert 60 < parts.count('held_out') < 140
-
-
-def test_window_between_frames_is_their_mean():
-    clips = walk()
-    joints, root, inside = cut_windows(clips, torch.tensor([10]), torch.tensor([[-1.0, 0, 0.5]]))
-    expected = (clips.joints[10] + clips.joints[11]) / 2
-    torch.testing.assert_close(joints[0, 2], expected)
-    torch.testing.assert_close(root[0, :, 0], torch.tensor([-1.0, 0, 0.5]) / 30)
-    assert inside.all()
-
-
-def test_a_million_frames_lay_no_steps_between_frames():
-    frames, zero = 2**20, torch.zeros(2**20, dtype=torch.long)
-    joints = (torch.arange(frames) % 8.0)[:, None, None].expand(-1, 1, 3)
-    clips = Clips(joints, joints[:, 0], zero, zero + frames - 1, zero + 1.0, 30)
-    offset = torch.tensor([[-0.7, 0.01, 0.3]])
-    found, _, _ = cut_windows(clips, torch.tensor([frames - 4]), offset)
-    torch.testing.assert_close(found[0, :, 0, 0], 4 + offset[0])
-
-
-def test_window_ends_with_its_clip():
-    _, _, inside = cut_windows(walk(), torch.tensor([1]), torch.arange(-3.0, 3)[None])
-    assert inside[0].tolist() == [False, False, True, True, True, True]
 
 
 def test_mirror_image_of_the_mirror_image_is_the_pose():
@@ -221,19 +100,6 @@ def test_orientations_are_rotations_that_keep_most_people_upright(random):
     torch.testing.assert_close(R @ R.transpose(1, 2), torch.eye(3).expand(500, 3, 3))
     torch.testing.assert_close(torch.linalg.det(R), torch.ones(500))
     assert (R[:, 1, 1] < 0).float().mean() > 0.85  # world up is up in the picture: y down
-
-
-def test_virtual_camera_has_the_person_on_its_axis():
-    points = standing()[None, None] * torch.tensor([1.0, -1, 1]) + torch.tensor([1.0, 0.5, 4])
-    rays, _ = project(into_virtual_camera(points, 0))
-    middle = (rays.amin(dim=2) + rays.amax(dim=2)) / 2
-    assert middle.abs().max() < 0.01
-
-
-def test_look_at_equals_the_pipelines():
-    ray = torch.tensor([[0.3, -0.2]])
-    expected = core_look_at(np.array([0.3, -0.2, 1.0]))
-    np.testing.assert_allclose(look_at(ray)[0].numpy(), expected, atol=1e-6)
 
 
 def test_claimed_covariance_holds_most_errors(random):

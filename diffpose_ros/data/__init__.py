@@ -1,0 +1,1 @@
+"""Readers of data sets, and what evaluating and training share."""
