@@ -30,9 +30,10 @@ LIMBS = POSETRACK_15.index(*(name for name in LANDMARKS if name != 'nose'))
 
 def film(video: Path, labels: Path) -> People:
     """Return the person of a video, frame by frame."""
-    xy = joint_map(H36M_17, POSETRACK_15) @ read_arrays(labels, ['joints_px'])['joints_px']
+    form = {'joints_px': f'numbers F {len(H36M_17.joints)} 2'}
+    xy = joint_map(H36M_17, POSETRACK_15) @ read_arrays(labels, form)['joints_px']
     capture, frames = cv2.VideoCapture(str(video)), []
-    while (answer := capture.read())[0]:
+    while len(frames) < len(xy) and (answer := capture.read())[0]:
         frames.append(cv2.cvtColor(answer[1], cv2.COLOR_BGR2RGB))
     known = np.isfinite(xy).all(axis=-1)
     return People(frames, xy, known, np.arange(len(xy)), [[] for _ in frames])

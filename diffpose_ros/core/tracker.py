@@ -142,7 +142,7 @@ class Tracker:
         """Put those first that were not tried of late: a thing must not keep people out."""
         overlap, _ = overlaps(corners_of(candidates), corners_of(self._tried))
         tried = (overlap > DRIFTED_IOU).any(axis=1)
-        if tried.all():
+        if candidates and tried.all():
             self._tried.clear()
         return [candidates[i] for i in np.argsort(tried, kind='stable')]
 

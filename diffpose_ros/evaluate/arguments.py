@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from diffpose_ros.core.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from diffpose_ros.core.files import check_name
 
 
@@ -21,6 +20,8 @@ def png_file(text: str) -> Path:
 def _writable(path: Path, suffix: str) -> Path:
     try:
         check_name(path, suffix)
+        if path.with_suffix('.safetensors').exists():
+            raise ValueError(f'{path} is the manifest of a checkpoint; name another output')
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path.parent):  # permissions alone do not tell
             return path
@@ -37,9 +38,3 @@ def check_output(out: Path, *inputs: Path) -> None:
     for path in inputs:
         if path.resolve() in around:
             raise ValueError(f'{out} would overwrite an input in {path}; name another output')
-
-
-def measured(name: str, out: Path, *kinds: str) -> Checkpoint:
-    """Load the checkpoint that is measured; raise ValueError when out is its manifest."""
-    check_output(out, find_checkpoint(name).with_suffix('.json'))
-    return load_checkpoint(name, *kinds)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from diffpose_ros.core.arguments import count
+from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.evaluate import compare
-from diffpose_ros.evaluate.arguments import measured
 from diffpose_ros.evaluate.cost import cost, peak_gflops
 from diffpose_ros.lift3d.folded import FoldedNetwork
 from diffpose_ros.lift3d.lifter import Lifter, Window
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure all combinations."""
     torch.set_num_threads(args.threads)
     device = pick_device(args.device)
-    lifter = Lifter.from_checkpoint(measured(args.checkpoint, args.out, 'lift3d'), device)
+    lifter = Lifter.from_checkpoint(load_checkpoint(args.checkpoint, 'lift3d'), device)
     peak = peak_gflops(device)
     rows = [
         {'model': model, 'people': B, 'hypotheses': N, 'steps': K, **cost(work, peak)}

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from diffpose_ros.core.arguments import count
+from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import PRECISIONS
 from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.evaluate import compare
-from diffpose_ros.evaluate.arguments import measured
 from diffpose_ros.evaluate.cost import cost, peak_gflops, ratio
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure all combinations."""
     torch.set_num_threads(args.threads)
-    checkpoint = measured(args.checkpoint, args.out, 'pose2d')
+    checkpoint = load_checkpoint(args.checkpoint, 'pose2d')
     device = pick_device(args.device)
     precision = pick_precision(args.precision, device)
     estimator = VideoEstimator.from_checkpoint(checkpoint, device, precision)

@@ -19,7 +19,7 @@ LABELS = {
     'joints_px': f'numbers F [P] {J} 2',
     'joints_cam_m': f'numbers F [P] {J} 3',
     'K': 'numbers 3 3',
-    'dist': 'numbers D',
+    'dist': 'numbers [N] D',
     'fps': 'numbers',
 }
 
@@ -55,7 +55,7 @@ def read_labels(path: Path) -> ClipLabels:
     labelled = np.isfinite(px).all(axis=(2, 3))
     if not np.isfinite(metres[labelled]).all():
         raise ValueError(f'{path} has people in joints_px, not in joints_cam_m; give both or NaN')
-    return ClipLabels(px, metres, K, dist, float(fps))
+    return ClipLabels(px, metres, K, dist.ravel(), float(fps))
 
 
 def labelled_frames(video: Path, labels: ClipLabels) -> Iterator[Frame]:

@@ -14,13 +14,14 @@ from pathlib import Path
 import time
 
 from diffpose_ros.core.arguments import count
+from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, PersonDetector
 from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.people import Box, corners_of, overlaps
 from diffpose_ros.data.frames import Frames
 from diffpose_ros.data.labelled import FOLD_NUMBERS
-from diffpose_ros.evaluate.arguments import json_file, measured
+from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.evaluate.posetrack_ap import joint_ap
 from diffpose_ros.offline.video import VideoReader
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if (args.images is None) == (args.video is None) or bool(args.video) != bool(args.labels):
         raise ValueError('give either --images, or --video and --labels')
     torch.set_num_threads(args.threads)
-    checkpoint = measured(args.checkpoint, args.out, 'detector')
+    checkpoint = load_checkpoint(args.checkpoint, 'detector')
     detector = PersonDetector.from_checkpoint(checkpoint, torch.device('cpu'))
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)

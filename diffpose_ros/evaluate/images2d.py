@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 import time
 
+from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig, PRECISIONS
 from diffpose_ros.core.crop import Crop
 from diffpose_ros.core.device import pick_precision
@@ -14,7 +15,7 @@ from diffpose_ros.core.gaussian import shares_within
 from diffpose_ros.core.people import Box
 from diffpose_ros.data.labelled import countable, FOLD_NUMBERS, FOLDS, People, read_people, TORSO
 from diffpose_ros.evaluate import pck
-from diffpose_ros.evaluate.arguments import json_file, measured
+from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.figures import write_figures
 from diffpose_ros.video2d.estimator import Pose2DBatch, VideoEstimator
 import numpy as np
@@ -126,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the JSON file."""
     effort = InferenceConfig(steps=args.steps, ensembles=args.ensembles)
-    device, checkpoint = torch.device('cpu'), measured(args.checkpoint, args.out, 'pose2d')
+    device, checkpoint = torch.device('cpu'), load_checkpoint(args.checkpoint, 'pose2d')
     people = read_people(args.images, args.labels)
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])

@@ -13,10 +13,11 @@ import sys
 import time
 from typing import Any, NamedTuple
 
+from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.device import pick_device
 from diffpose_ros.core.files import write_json
-from diffpose_ros.evaluate.arguments import json_file, measured, png_file
+from diffpose_ros.evaluate.arguments import json_file, png_file
 from diffpose_ros.evaluate.coverage import coverage, plot_settings, reliability
 from diffpose_ros.evaluate.figures import columns
 from diffpose_ros.lift3d.calibration import with_size
@@ -157,9 +158,9 @@ def load_lifter(args: argparse.Namespace) -> tuple[PoseLifter, str]:
         raise ValueError(f'every = {args.every}; set it to 1 or more')
     device = pick_device(args.device)
     if args.start == 'mixture':
-        checkpoint = measured(args.checkpoint, args.out, *LIFTERS)
+        checkpoint = load_checkpoint(args.checkpoint, *LIFTERS)
         return lifter_of(checkpoint, device), checkpoint.model_id
-    checkpoint = measured(args.checkpoint, args.out, 'lift3d')
+    checkpoint = load_checkpoint(args.checkpoint, 'lift3d')
     return Lifter.from_checkpoint(checkpoint, device, start=args.start), checkpoint.model_id
 
 

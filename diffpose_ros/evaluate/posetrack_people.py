@@ -21,7 +21,6 @@ from diffpose_ros.core.skeleton import POSETRACK_15
 from diffpose_ros.data.formats.files import PREDICTION_FORMATS, read_labels, write_predictions
 from diffpose_ros.data.formats.labels import box_of, FrameLabels, PersonLabels
 from diffpose_ros.data.posetrack import frames_around, Picture, read_picture
-from diffpose_ros.evaluate.arguments import measured
 from diffpose_ros.video2d.estimator import VideoEstimator
 import numpy as np
 import torch
@@ -56,7 +55,7 @@ def people_estimator(args: argparse.Namespace) -> 'PeopleEstimator':
     effort = InferenceConfig(steps=args.steps, ensembles=args.ensembles)
     device = pick_device(args.device)
     precision = pick_precision('auto', device)
-    pose2d = measured(args.checkpoint, args.out, 'pose2d')
+    pose2d = load_checkpoint(args.checkpoint, 'pose2d')
     estimator = VideoEstimator.from_checkpoint(pose2d, device, precision)
     if args.boxes == 'labels':
         return PeopleEstimator(estimator, args.images, effort)

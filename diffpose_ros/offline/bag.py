@@ -11,6 +11,7 @@ from typing import Any
 from diffpose_ros.core.share import find_shared
 from rosbags.interfaces import (
     Connection,
+    MessageDefinitionFormat,
     Qos,
     QosDurability,
     QosHistory,
@@ -155,10 +156,12 @@ def read_bag(path: Path, topics: set[str]) -> Iterator[tuple[str, int, Any]]:
     raises  ValueError when the file is no bag
     """
     with open_bag(path) as bag:
+        with refusing(path):
+            types = {c.id: _types_of(c) for c in bag.connections if c.topic in topics}
         for connection, received_ns, cdr in bag.messages():
             if connection.topic in topics:
                 with refusing(path):
-                    message = message_types().deserialize_cdr(cdr, connection.msgtype)
+                    message = types[connection.id].deserialize_cdr(cdr, connection.msgtype)
                 yield connection.topic, received_ns, message
 
 
@@ -170,6 +173,17 @@ def canonical(cdr: bytes, type_name: str) -> bytes:
     """
     types = message_types()
     return bytes(types.serialize_cdr(types.deserialize_cdr(cdr, type_name), type_name))
+
+
+def _types_of(topic: Connection) -> Typestore:
+    """Return the definitions to read a topic with: ours gain fields, the bag has those of then."""
+    definition = topic.msgdef
+    own = topic.msgtype.startswith('diffpose_ros/')
+    if not own or not definition.data or definition.format is not MessageDefinitionFormat.MSG:
+        return message_types()
+    store = get_typestore(Stores.EMPTY)
+    store.register(get_types_from_msg(definition.data, topic.msgtype))
+    return store
 
 
 def _definition(source: Connection) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _frame(message: Any, stamp_ns: int, received_ns: int, timing: Any | None) ->
             window_frames=info.window_frames,
             model_id=info.model_id,
             lookahead_s=info.lookahead_ms / 1000,
-            window=info.window_2d,
+            window=getattr(info, 'window_2d', 0),  # recordings of before do not tell
         ),
         tuple(p.track_id for p in people if p.track_state == TrackState.TERMINATED),
     )

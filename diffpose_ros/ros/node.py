@@ -81,10 +81,10 @@ class DiffposeNode(LifecycleNode):
         self._worker: NewestWorker | None = None
         self._stuck: list[NewestWorker] = []  # told to end, and still inside the networks
         self._inputs: list[Subscription] = []
-        self._cameras, self._companions = CameraSource(), None
+        self._cameras = CameraSource()
+        self._companions: Companions | None = None
         self._health = Health()
-        self._seq = 0
-        self._ids_given = 0  # by pipelines before this one
+        self._seq = self._ids_given = 0  # images so far; ids by pipelines before this one
         self._diagnostics = self.create_publisher(
             DiagnosticArray, topics.DIAGNOSTICS, topics.results(10)
         )
@@ -96,6 +96,7 @@ class DiffposeNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the networks, run them once, announce the topics."""
         self._health.broken = ''
+        self._cameras = CameraSource()  # calibrations of before a cleanup hold no more
         self._companions = Companions(self._settings, self.get_logger())
         pipeline = self._make_pipeline(self._settings.pipeline)
         pipeline.warm_up()
@@ -250,7 +251,6 @@ class DiffposeNode(LifecycleNode):
         if self._pipeline is not None:
             self._ids_given = self._pipeline.ids_given
         self._outputs = self._pipeline = self._companions = None
-        self._cameras = CameraSource()  # calibrations of before hold no more
         gc.collect()
         torch.cuda.empty_cache()
 

@@ -1,7 +1,7 @@
 """
 Training of the lifter: `python -m diffpose_ros.train.lift3d --data DIR --out DIR`.
 
-DIR holds motion capture, Human3.6M or MPI-INF-3DHP, see motions.
+DIR holds motion capture, Human3.6M or MPI-INF-3DHP, see data.motions.
 """
 
 import argparse
@@ -110,9 +110,9 @@ class Trainer:
         with tqdm(unit='step', mininterval=30, disable=self.rank > 0) as bar:
             while self.budget.progress < 1:
                 losses = self.train_step()
+                self.budget.advance()
                 if self.fits < self.fits_due():
                     self.fit_mixture()
-                self.budget.advance()
                 bar.update()
                 if self.checks < self.checks_due():
                     self.checks = self.checks_due()

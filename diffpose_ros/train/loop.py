@@ -167,7 +167,7 @@ class RunFolder:
         path, text = self.path / 'config.json', json.dumps(config, indent=2) + '\n'
         if self.state_path.is_file() and path.is_file() and path.read_text() != text:
             before, now = json.loads(path.read_text()), json.loads(text)
-            other = [name for name, value in now.items() if before.get(name) != value]
+            other = [n for n in sorted({*before, *now}) if before.get(n) != now.get(n)]
             raise ValueError(
                 f'{self.path} holds a run of another network ({", ".join(other)}); give the '
                 'options of that run, or name another folder'
@@ -218,13 +218,13 @@ class RunFolder:
         tensors, told = self.read()
         try:
             load_state(tensors, model, ema.model, optimizer)
-        except RuntimeError as error:
+            ema.updates = told['ema_updates']
+            budget.step, budget.elapsed_s = told['step'], told['elapsed_s']
+        except (RuntimeError, KeyError) as error:
             raise ValueError(
                 f'{self.state_path} is of another network; give the options of that run, name '
                 'another folder, or delete it and begin anew'
             ) from error
-        ema.updates = told['ema_updates']
-        budget.step, budget.elapsed_s = told['step'], told['elapsed_s']
         return tensors
 
 

@@ -371,9 +371,10 @@ def test_things_that_the_detector_takes_for_people_keep_nobody_out(max_people, t
     tracker = Tracker(replace(CONFIG, max_people=max_people))
     posters = [Box(60 + 90 * i, 100, 40, 90, 0.9) for i in range(things)]
     person = Box(450, 340, 80, 180, 0.7)
-    for frame in range(3):
+    for frame in range(5):
         tracker.advance(frame * FRAME_NS)
-        tracker.associate([*posters, person], frame * FRAME_NS)
+        flickering = () if frame % 2 else (*posters, person)
+        tracker.associate(flickering, frame * FRAME_NS)
         shown = [track.box.y_center == person.y_center for track in tracker.tracks]
         tracker.observe([pose_at(person, 0.9 if there else 0.2) for there in shown], 0)
     assert [track.hits > 0 for track in tracker.tracks] == [True]

@@ -50,21 +50,20 @@ def test_an_input_is_not_overwritten(name, tmp_path):
         'evaluate h36m --poses x --detections x --cameras x',
         'evaluate mpi-inf-3dhp --data x --cameras x',
         'evaluate images2d --images x --labels x',
+        'evaluate clip --video x --labels x',
         'evaluate detector --images x',
         'evaluate posetrack --ground-truth x --predictions y --images x --device cpu',
         'benchmark pose2d',
         'benchmark lift3d',
     ],
 )
-def test_the_manifest_of_the_checkpoint_that_is_measured_is_not_overwritten(
-    words, tmp_path, capsys
-):
+def test_the_manifest_of_a_checkpoint_is_not_overwritten(words, tmp_path, capsys):
     weights, manifest = tmp_path / 'mine.safetensors', tmp_path / 'mine.json'
     weights.touch()
     manifest.write_text('manifest')
-    files = ['--checkpoint', str(weights), '--out', str(manifest)]
-    assert main([*words.split(), *files]) == 2
-    assert 'mine.json would overwrite an input' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='2'):
+        main([*words.split(), '--out', str(manifest)])
+    assert 'mine.json is the manifest of a checkpoint' in capsys.readouterr().err
     assert manifest.read_text() == 'manifest'
 
 

@@ -201,9 +201,10 @@ def test_labels_that_do_not_fit_together_are_refused(tmp_path, wrong, told):
 
 def test_people_who_are_not_labelled_in_a_frame_need_no_place_in_it(tmp_path):
     path, nobody = tmp_path / 'labels.npz', np.full((4, 1, 17, 3), np.nan)
-    camera = {'K': np.eye(3), 'dist': np.zeros(5), 'fps': 29.97}
+    camera = {'K': np.eye(3), 'dist': np.zeros((1, 5)), 'fps': 29.97}  # as OpenCV gives it
     np.savez(path, joints_px=nobody[..., :2], joints_cam_m=nobody, **camera)
-    assert read_labels(path).fps == 29.97
+    labels = read_labels(path)
+    assert (labels.fps, labels.distortion.shape) == (29.97, (5,))
 
 
 def test_labels_of_a_longer_video_are_refused(tmp_path, capsys):

@@ -3,11 +3,12 @@
 from contextlib import suppress
 import json
 
-from diffpose_ros.core.share import share_folders
+from diffpose_ros.core.share import find_shared, share_folders
 from diffpose_ros.offline.bag import BagWriter, message_types, read_bag
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 import pytest
+from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 
 TIMING = 'diffpose_ros/msg/FrameTiming'
 
@@ -70,6 +71,15 @@ def test_what_is_read_is_what_was_written(tmp_path):
         ('/timing', 1002, 2),
     ]
     assert list(read_bag(path, {'/other'})) == []
+
+
+def test_a_recording_of_an_older_version_is_read_by_the_definitions_of_then(tmp_path, monkeypatch):
+    path = write(tmp_path / 'a.mcap')
+    newer = get_typestore(Stores.ROS2_JAZZY)
+    text = 'uint16 new_field\n' + find_shared('msg/FrameTiming.msg').read_text()
+    newer.register(get_types_from_msg(text, TIMING))
+    monkeypatch.setattr('diffpose_ros.offline.bag.message_types', lambda: newer)
+    assert [m.total_ms for _, _, m in read_bag(path, {'/timing'})] == [0, 1, 2]
 
 
 @pytest.mark.parametrize('count', [0, 2])

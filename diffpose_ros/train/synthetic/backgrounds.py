@@ -6,6 +6,7 @@ import tarfile
 
 import cv2
 from diffpose_ros.core.files import read_arrays
+from diffpose_ros.data.frames import decode, read_files
 from diffpose_ros.data.labelled import file_number, FOLDS, TEST
 import numpy as np
 from numpy.typing import NDArray
@@ -43,16 +44,13 @@ def empty_sides(archive: Path, count: int, only_above: bool = False) -> list[Pic
     returns     pieces of at least MIN_SIDE_PX, none from test pictures
     """
     columns = read_arrays(archive.with_suffix('.npz'), COLUMNS)
+    files = read_files(archive, columns['filenames'].tolist(), archive.with_suffix('.npz'))
     pieces: list[Picture] = []
-    with tarfile.open(archive) as tar:
-        for name, joints, labelled in zip(*columns.values(), strict=True):
-            if len(pieces) >= count:
-                break
-            if file_number(name) % FOLDS == TEST:
-                continue
-            data = np.frombuffer(tar.extractfile(str(name)).read(), np.uint8)
-            picture = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
-            pieces += _around(picture, joints[labelled], only_above)
+    for name, joints, labelled in zip(*columns.values(), strict=True):
+        if len(pieces) >= count:
+            break
+        if labelled.any() and file_number(name) % FOLDS != TEST:
+            pieces += _around(decode(files[name], name), joints[labelled], only_above)
     return pieces[:count]
 
 
