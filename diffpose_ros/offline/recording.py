@@ -17,7 +17,7 @@ from diffpose_ros.core.people import (
     TrackState,
 )
 from diffpose_ros.core.skeleton import H36M_17, Skeleton, SKELETONS
-from diffpose_ros.offline.bag import read_bag
+from diffpose_ros.offline.bag import read_bag, refusing
 from diffpose_ros.offline.stage_times import STAGES
 import numpy as np
 from numpy.typing import NDArray
@@ -59,16 +59,18 @@ def read_recording(path: Path) -> Recording:
     skeletons: dict[int, tuple[int, Any]] = {}
     timings: dict[int, Any] = {}
     for topic, received_ns, message in read_bag(path, {SKELETONS_TOPIC, TIMING_TOPIC}):
-        stamp_ns = to_ns(message.header.stamp) or received_ns  # zero: the camera sets none
+        with refusing(path):  # by damaged definitions, fields are missing
+            stamp_ns = to_ns(message.header.stamp) or received_ns  # zero: the camera sets none
         if topic == TIMING_TOPIC:
             timings[stamp_ns] = message
         else:  # a node that stops clears the screen with an empty array of the same stamp
             skeletons.setdefault(stamp_ns, (received_ns, message))
-    frames = [
-        _frame(message, stamp_ns, received_ns, timings.get(stamp_ns))
-        for stamp_ns, (received_ns, message) in sorted(skeletons.items())
-    ]
-    names = {message.skeleton_id for _, message in skeletons.values()} or {H36M_17.name}
+    with refusing(path):
+        frames = [
+            _frame(message, stamp_ns, received_ns, timings.get(stamp_ns))
+            for stamp_ns, (received_ns, message) in sorted(skeletons.items())
+        ]
+        names = {message.skeleton_id for _, message in skeletons.values()} or {H36M_17.name}
     if len(names) > 1 or not names <= SKELETONS.keys():
         raise ValueError(
             f'{path} holds skeletons {sorted(names)}; one of {sorted(SKELETONS)} is read'

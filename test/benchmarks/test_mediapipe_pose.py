@@ -1,5 +1,6 @@
-from benchmarks.mediapipe_pose import film
 from diffpose_ros.core.share import find_shared
+
+from benchmarks.mediapipe_pose import film
 
 
 def test_a_labelled_video_is_asked_frame_by_frame():
