@@ -26,7 +26,8 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.stage2d import SPACING_S, Stage2D
 from diffpose_ros.core.track import Track
 from diffpose_ros.data.labelled import read_split
-from diffpose_ros.evaluate.clip import LIMB_JOINTS, read_labels
+from diffpose_ros.evaluate.clip import LIMB_JOINTS
+from diffpose_ros.evaluate.clip_labels import read_labels
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.evaluate.pck import correct_joints
 from diffpose_ros.offline.video import VideoReader

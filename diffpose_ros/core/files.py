@@ -75,9 +75,16 @@ def read_arrays(
         ) from error
     if missing:
         raise ValueError(f'{path} lacks {missing}; give a file that holds these arrays')
+    return _checked(path, arrays, {**needed, **also})
+
+
+def _checked(
+    path: Path, arrays: dict[str, NDArray[Any]], forms: Mapping[str, str]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays; raise ValueError where one is not of its form."""
     lengths: dict[str, int] = {}
     for name, array in arrays.items():
-        kind, *axes = {**needed, **also}[name].split()
+        kind, *axes = forms[name].split()
         known = [(axis, lengths[axis]) for axis in axes if axis in lengths]
         told = ', '.join(f'{axis} = {n}' if n >= 0 else f'no {axis}' for axis, n in known)
         if array.dtype.kind not in KINDS[kind] or not _fits(array.shape, axes, lengths):

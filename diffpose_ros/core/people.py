@@ -1,7 +1,7 @@
 """What crosses every border: frames, boxes, poses, people. Arrays are checked once, here."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 import math
 
@@ -140,12 +140,21 @@ class Box:
         middle = (left + right) / 2, (top + bottom) / 2
         return Box(*middle, right - left, bottom - top, self.score)
 
+    def moved(self, by: Floats) -> 'Box':
+        """Return the box elsewhere, by (2,) pixels."""
+        x, y = self.x_center + float(by[0]), self.y_center + float(by[1])
+        return replace(self, x_center=x, y_center=y)
+
+    @property
+    def center(self) -> NDArray[np.float64]:
+        """Its x and y (2,) in pixels."""
+        return np.array([self.x_center, self.y_center])
+
     @property
     def corners(self) -> NDArray[np.float64]:
         """Left, top, right, bottom in pixels."""
         half = np.array([self.width, self.height]) / 2
-        center = np.array([self.x_center, self.y_center])
-        return np.concatenate([center - half, center + half])
+        return np.concatenate([self.center - half, self.center + half])
 
 
 def corners_of(boxes: Iterable[Box]) -> NDArray[np.float64]:

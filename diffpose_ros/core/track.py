@@ -58,10 +58,7 @@ class Track:
     @property
     def aim(self) -> Box:
         """Where its crop looks for it."""
-        if self.aside is None:
-            return self.box
-        x, y = self.box.x_center + float(self.aside[0]), self.box.y_center + float(self.aside[1])
-        return replace(self.box, x_center=x, y_center=y)
+        return self.box if self.aside is None else self.box.moved(self.aside)
 
     def move(self, stamp_ns: int) -> None:
         """Go on as before until a time, slower and slower while unseen."""
@@ -72,10 +69,9 @@ class Track:
         if self.pose is None:
             kept = math.exp(-passed_s / COAST_S)
             self.velocity, self.score = self.velocity * kept, self.score * kept
-        moved, box = self.velocity * passed_s, self.box
-        x, y = box.x_center + float(moved[0]), box.y_center + float(moved[1])
+        moved = self.velocity * passed_s
         self.expected = replace(self.expected, xy=self.expected.xy + moved)
-        self.box = replace(box, x_center=x, y_center=y)
+        self.box = self.box.moved(moved)
 
     def take(self, seen: Skeleton2D) -> None:
         """Be seen now."""

@@ -200,12 +200,11 @@ class Tracker:
 
     def _look_aside(self, taken: set[int]) -> None:
         """Have the crops that showed somebody else avoid who is nearest, until they are apart."""
-        shared = shared_boxes(self.tracks)
-        for i, track in enumerate(self.tracks):
-            if track.aside is None and i not in taken:
-                continue
+        aside = {i: t for i, t in enumerate(self.tracks) if t.aside is not None or i in taken}
+        shared = shared_boxes(self.tracks) if aside else np.empty(0)
+        for i, track in aside.items():
             nearest = int(shared[i].argmax())
-            away = centre(track.box) - centre(self.tracks[nearest].box)
+            away = track.box.center - self.tracks[nearest].box.center
             length = ASIDE * longer_side(track.box) / max(float(np.linalg.norm(away)), 1.0)
             track.aside = length * away if shared[i, nearest] > MEETING_IOU else None
 
@@ -232,11 +231,6 @@ def shared_boxes(tracks: Sequence[Track]) -> NDArray[np.float64]:
     shared, _ = overlaps(corners, corners)
     np.fill_diagonal(shared, 0)
     return shared
-
-
-def centre(box: Box) -> NDArray[np.float64]:
-    """Return x and y of a box's centre."""
-    return np.array([box.x_center, box.y_center])
 
 
 def longer_side(box: Box) -> float:

@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 
 def pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and BGR pixels of each picture in a tar; other files in it are passed over."""
-    with tarfile.open(images) as archive:
-        streams = ((member.name, archive.extractfile(member)) for member in archive)
-        files = [(Path(name).name, stream.read()) for name, stream in streams if stream]
+    found = files(images)
     with ThreadPoolExecutor() as pool:
-        decoded = pool.map(decode, (data for _, data in files))
-        for (name, _), picture in zip(files, decoded, strict=True):
+        for name, picture in zip(found, pool.map(decode, found.values()), strict=True):
             if picture is not None:
-                yield name, picture
+                yield Path(name).name, picture
+
+
+def files(archive: Path) -> dict[str, bytes]:
+    """Return the files of a tar by name; raise ValueError when it is none, or not whole."""
+    try:
+        with tarfile.open(archive) as tar:
+            streams = ((member.name, tar.extractfile(member)) for member in tar)
+            return {name: stream.read() for name, stream in streams if stream}
+    except tarfile.TarError as error:
+        raise ValueError(f'{archive} is no whole tar; give a tar of pictures') from error
 
 
 def decode(data: bytes) -> NDArray[np.uint8] | None:

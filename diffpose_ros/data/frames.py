@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-import tarfile
 
 import cv2
 from diffpose_ros.core.files import read_arrays
@@ -95,11 +94,7 @@ class Frames:
 
 def read_files(archive: Path, names: Sequence[str], labels: Path) -> dict[str, bytes]:
     """Return the files of a tar by name; raise ValueError where one that is labelled is not."""
-    try:
-        with tarfile.open(archive) as tar:
-            files = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
-    except tarfile.TarError as error:
-        raise ValueError(f'{archive} is no whole tar; give a tar of pictures') from error
+    files = archives.files(archive)
     missing = [name for name in names if name not in files]
     if missing:
         raise ValueError(

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 import re
-import tarfile
 
 import cv2
 from diffpose_ros.core.files import read_arrays
@@ -118,11 +117,8 @@ def read_labels(
 
 def read_pictures(images: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and RGB pixels of each picture in a tar."""
-    try:
-        for name, picture in archives.pictures(images):
-            yield name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    except tarfile.TarError as error:
-        raise ValueError(f'{images} is no whole tar; give a tar of pictures') from error
+    for name, picture in archives.pictures(images):
+        yield name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def bounded(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:

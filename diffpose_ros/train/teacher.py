@@ -9,7 +9,7 @@ exchanged, one of the two is wrong: the limbs of that picture teach nobody. Else
 stay as they are.
 
 MediaPipe needs an environment of its own (Python up to 3.12, NumPy 1); of this project, nothing
-but this file and data/archives.py is needed there.
+but this file and data/archives.py are needed there.
 """
 
 import argparse

@@ -10,7 +10,8 @@ from diffpose_ros.core.config import InferenceConfig, PipelineConfig, TrackConfi
 from diffpose_ros.core.people import Box, Frame, ScaleSource
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.share import find_shared
-from diffpose_ros.evaluate.clip import measure, read_labels
+from diffpose_ros.evaluate.clip import measure
+from diffpose_ros.evaluate.clip_labels import read_labels
 from diffpose_ros.offline.calibration import read_camera
 from diffpose_ros.offline.video import VideoReader
 import numpy as np

@@ -134,6 +134,11 @@ class Graph:
         wait_for(self.bystander.infos.get_subscription_count)
         return self
 
+    def calibrate(self) -> None:
+        """Send a calibration, and wait until the node has it."""
+        self.bystander.calibrate()
+        wait_for(lambda: self.node._cameras._info)
+
     def listen(self, topic: str, qos: int | QoSProfile = 10) -> list:
         """Return a list that fills with what the node publishes on ~/topic."""
         heard: list = []

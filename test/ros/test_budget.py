@@ -48,8 +48,7 @@ def player(graph, monkeypatch):
     device = SlowDevice()
     monkeypatch.setattr('time.perf_counter', lambda: device.now_s)
     g = graph(settings=SETTINGS).bring_up()
-    g.bystander.calibrate()
-    wait_for(lambda: g.node._cameras._info)
+    g.calibrate()
     return Player(g, device)
 
 

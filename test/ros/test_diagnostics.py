@@ -4,7 +4,6 @@ from dataclasses import replace
 import pickle
 import time
 
-from bystander import wait_for
 from diffpose_ros.core.people import FrameResult, InferenceInfo
 from diffpose_ros.ros.diagnostics import Health, Situation
 from diffpose_ros.ros.node import DIAGNOSTICS_PERIOD_S
@@ -222,8 +221,7 @@ def test_the_graph_tells_inactive_silent_and_well(graph):
     assert 'no image for' in g.wait_for_level('input', ERROR)
     facts = values(g.bystander.diagnostics[-1].status[0])
     assert facts['publishers of /image'] == facts['publishers of /camera_info'] == '1'
-    g.bystander.calibrate()
-    wait_for(lambda: g.node._cameras._info)
+    g.calibrate()
     g.bystander.show()
     assert g.wait_for_level('input', OK) == 'running'
 
@@ -234,8 +232,7 @@ def test_the_graph_tells_every_level_of_the_inference(graph):
     g = graph(settings=settings).bring_up()
     g.bystander.show()
     assert 'NO_CAMERA_INFO' in g.wait_for_level('inference', WARN)
-    g.bystander.calibrate()
-    wait_for(lambda: g.node._cameras._info)
+    g.calibrate()
     g.bystander.show()
     assert g.wait_for_level('inference', OK) == 'running'
     g.pipeline.failures = 1
@@ -248,8 +245,7 @@ def test_the_graph_tells_every_level_of_the_inference(graph):
 @pytest.mark.ros
 def test_a_camera_that_falls_silent_is_told_and_so_is_its_return(graph):
     g = graph().bring_up()
-    g.bystander.calibrate()
-    wait_for(lambda: g.node._cameras._info)
+    g.calibrate()
     g.bystander.show()
     assert 'no image for' in g.wait_for_level('input', ERROR)
     camera = g.bystander.create_timer(0.1, g.bystander.show)

@@ -68,8 +68,7 @@ def known(graph, stamp_s=1):
 
 
 def calibrated(graph):
-    graph.bystander.calibrate()
-    wait_for(lambda: graph.node._cameras._info)
+    graph.calibrate()
     return graph.listen('skeletons')
 
 

@@ -77,8 +77,7 @@ def test_ids_go_on_after_a_cleanup(graph):
 def test_calibrations_of_before_a_cleanup_hold_no_more(graph):
     g = graph().bring_up()
     skeletons = g.listen('skeletons')
-    g.bystander.calibrate()
-    wait_for(lambda: g.node._cameras._info)
+    g.calibrate()
     g.node.trigger_deactivate()
     g.node.trigger_cleanup()
     g.bring_up()

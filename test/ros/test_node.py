@@ -169,8 +169,7 @@ def test_the_overlay_is_drawn_only_for_listeners(graph, monkeypatch):
 def test_a_calibrated_camera_reaches_the_pipeline(graph):
     g = graph().bring_up()
     skeletons = g.listen('skeletons')
-    g.bystander.calibrate()
-    wait_for(lambda: g.node._cameras._info)
+    g.calibrate()
     g.bystander.show()
     (msg,) = wait_for(lambda: skeletons)
     assert g.pipeline.frames[0].camera.K[0, 0] == 60
