@@ -27,7 +27,7 @@ from diffpose_ros.core.stage2d import SPACING_S, Stage2D
 from diffpose_ros.core.track import Track
 from diffpose_ros.data.labelled import read_split
 from diffpose_ros.evaluate.clip import LIMB_JOINTS
-from diffpose_ros.evaluate.clip_labels import read_labels
+from diffpose_ros.evaluate.clip_labels import ClipLabels, read_labels
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.evaluate.pck import correct_joints
 from diffpose_ros.offline.video import VideoReader
@@ -124,9 +124,9 @@ def on_photographs(data: Path, checkpoint: str) -> dict[str, dict[str, float]]:
     return results
 
 
-def on_video(video: Path, labels: Path, checkpoint: str) -> dict[str, float]:
+def on_video(video: Path, told: ClipLabels, checkpoint: str) -> dict[str, float]:
     """Return PCK of the limbs by how much of the window is there."""
-    stage, told = Stage2D(estimator(checkpoint)), read_labels(labels)
+    stage = Stage2D(estimator(checkpoint))
     film = islice(VideoReader(video), len(told.joints_px))
     frames = [Frame(image, round(time_s * NANOSECONDS)) for time_s, image in film]
     return {
@@ -164,6 +164,7 @@ def main() -> int:
     parser.add_argument('--data', type=Path, help='folder with lsp_extended_*')
     parser.add_argument('--video', type=Path, help='with true joints in --labels')
     parser.add_argument('--labels', type=Path, help='as for diffpose evaluate clip')
+    parser.add_argument('--labels-ahead', type=float, default=0.0, metavar='S', help='likewise')
     parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
     args = parser.parse_args()
     if not (args.data or (args.video and args.labels)):
@@ -171,7 +172,8 @@ def main() -> int:
     if args.data:
         result = on_photographs(args.data, args.checkpoint)
     else:
-        result = on_video(args.video, args.labels, args.checkpoint)
+        labels = read_labels(args.labels, args.labels_ahead)
+        result = on_video(args.video, labels, args.checkpoint)
     sys.stdout.write(json.dumps(result, indent=2) + '\n')
     return 0
 

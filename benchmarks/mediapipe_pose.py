@@ -4,8 +4,8 @@ MediaPipe Pose on the same pictures and clips, measured by the same rules.
     python -m benchmarks.mediapipe_pose --images TAR --labels NPZ --fold test
     python -m benchmarks.mediapipe_pose --video MP4 --labels NPZ
 
-It needs an environment of its own: Python up to 3.12, mediapipe 0.10.21, OpenCV, tqdm. PCK@0.2 of
-the 12 limb joints; people who are not found count as wrong.
+It needs an environment of its own: Python up to 3.12, mediapipe 0.10.21, OpenCV, av, scipy and
+tqdm. PCK@0.2 of the 12 limb joints; people who are not found count as wrong.
 """
 
 import argparse
@@ -16,10 +16,11 @@ import sys
 import time
 
 import cv2
-from diffpose_ros.core.files import read_arrays
 from diffpose_ros.core.skeleton import H36M_17, joint_map, POSETRACK_15
 from diffpose_ros.data.labelled import countable, FOLD_NUMBERS, FOLDS, People, read_people
+from diffpose_ros.evaluate.clip_labels import read_labels
 from diffpose_ros.evaluate.pck import correct_joints
+from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.teacher import ask, LANDMARKS
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +29,13 @@ from tqdm import tqdm
 LIMBS = POSETRACK_15.index(*(name for name in LANDMARKS if name != 'nose'))
 
 
-def film(video: Path, labels: Path) -> People:
+def film(video: Path, labels: Path, ahead_s: float = 0.0) -> People:
     """Return the person of a video, frame by frame."""
-    form = {'joints_px': f'numbers F {len(H36M_17.joints)} 2'}
-    xy = joint_map(H36M_17, POSETRACK_15) @ read_arrays(labels, form)['joints_px']
-    capture, frames = cv2.VideoCapture(str(video)), []
-    while len(frames) < len(xy) and (answer := capture.read())[0]:
-        frames.append(cv2.cvtColor(answer[1], cv2.COLOR_BGR2RGB))
+    told = read_labels(labels, ahead_s).joints_px
+    if told.shape[1] != 1:
+        raise ValueError(f'{labels} labels {told.shape[1]} people; give a video of one')
+    xy = joint_map(H36M_17, POSETRACK_15) @ told[:, 0]
+    frames = list(VideoReader(video).labelled(len(xy)))
     known = np.isfinite(xy).all(axis=-1)
     return People(frames, xy, known, np.arange(len(xy)), [[] for _ in frames])
 
@@ -58,9 +59,13 @@ def main() -> int:
     parser.add_argument('--images', type=Path, help='tar of pictures of one person each')
     parser.add_argument('--video', type=Path, help='or a video of one person')
     parser.add_argument('--labels', type=Path, required=True, help='npz of joints')
+    parser.add_argument('--labels-ahead', type=float, default=0.0, metavar='S', help='of a video')
     parser.add_argument('--fold', choices=FOLD_NUMBERS, help='only this part of the pictures')
     args = parser.parse_args()
-    people = film(args.video, args.labels) if args.video else read_people(args.images, args.labels)
+    if args.video:
+        people = film(args.video, args.labels, args.labels_ahead)
+    else:
+        people = read_people(args.images, args.labels)
     if args.fold:
         people = people.take(people.numbers % FOLDS == FOLD_NUMBERS[args.fold])
     people = people.take(countable(people.labelled, POSETRACK_15))

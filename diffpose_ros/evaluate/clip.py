@@ -66,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--video', type=Path, required=True)
     parser.add_argument('--labels', type=Path, required=True, help='NPZ: joints_px, joints_cam_m')
     parser.add_argument('--out', type=json_file, required=True, help='JSON with the figures')
+    parser.add_argument(
+        '--labels-ahead', type=float, default=0.0, metavar='S', help='their clock before the video'
+    )
     effort = InferenceConfig()
     for name, about in EFFORT.items():
         option = f'--{name.replace("_", "-")}'
@@ -83,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate one clip and write the figures."""
-    labels = read_labels(args.labels)
+    labels = read_labels(args.labels, args.labels_ahead)
     config = PipelineConfig()
     inference = replace(config.inference, **{name: getattr(args, name) for name in EFFORT})
     config = replace(config, inference=inference, person_height_m=args.person_height)

@@ -11,6 +11,7 @@ from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.offline.video import VideoReader
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import interp1d
 
 Floats = NDArray[np.floating]
 
@@ -40,8 +41,13 @@ class ClipLabels:
     fps: float
 
 
-def read_labels(path: Path) -> ClipLabels:
-    """Read a label file as demo/README.md describes it; raise ValueError when it is none."""
+def read_labels(path: Path, ahead_s: float = 0.0) -> ClipLabels:
+    """
+    Read a label file as demo/README.md describes it; raise ValueError when it is none.
+
+    ahead_s  by how much its clock is ahead of the video's: an image shows the people who were
+             labelled that much before, interpolated; beyond the labels nobody is labelled
+    """
     data = read_arrays(path, LABELS, {'joint_names': 'strings J'})
     if 'joint_names' in data and tuple(data['joint_names']) != H36M_17.joints:
         raise ValueError(f'{path} has joints {list(data["joint_names"])}; give H36M_17 order')
@@ -55,7 +61,19 @@ def read_labels(path: Path) -> ClipLabels:
     labelled = np.isfinite(px).all(axis=(2, 3))
     if not np.isfinite(metres[labelled]).all():
         raise ValueError(f'{path} has people in joints_px, not in joints_cam_m; give both or NaN')
+    if not abs(ahead_s) * fps <= len(px) - 1:
+        raise ValueError(
+            f'labels {ahead_s:g} s ahead label no image; {path} holds {len(px) / fps:g} s'
+        )
+    if ahead_s:
+        px, metres = (delayed(values, ahead_s * fps) for values in (px, metres))
     return ClipLabels(px, metres, K, dist.ravel(), float(fps))
+
+
+def delayed(values: Floats, frames: float) -> Floats:
+    """Return what values (F, ...) were so many frames ago, linear between them; else NaN."""
+    number = np.arange(len(values))
+    return interp1d(number, values, axis=0, bounds_error=False)(number - frames)
 
 
 def labelled_frames(video: Path, labels: ClipLabels) -> Iterator[Frame]:

@@ -230,6 +230,23 @@ def test_labels_of_one_person_read_as_one_of_many(tmp_path):
     assert read_labels(path).joints_px.shape == (4, 1, 17, 2)
 
 
+@pytest.mark.parametrize('frames', [2, 2.5, -1.25])
+def test_labels_whose_clock_is_ahead_are_those_of_the_moment_that_an_image_shows(tmp_path, frames):
+    t = np.arange(8.0)[:, None, None, None]
+    path = tmp_path / 'labels.npz'
+    px, metres = LABELS.joints_px[:1] + t, LABELS.joints_m[:1] + 0.1 * t
+    np.savez(path, joints_px=px, joints_cam_m=metres, K=np.eye(3), dist=np.zeros(5), fps=10.0)
+    late = read_labels(path, frames / 10)
+    labelled = np.isfinite(late.joints_px).all(axis=(1, 2, 3))
+    ago = t[:, 0, 0, 0] - frames
+    assert labelled.tolist() == ((ago >= 0) & (ago <= 7)).tolist()
+    np.testing.assert_allclose(late.joints_px[labelled], (px - frames)[labelled])
+    np.testing.assert_allclose(late.joints_m[labelled], (metres - 0.1 * frames)[labelled])
+    assert np.isnan(late.joints_m[~labelled]).all()
+    with pytest.raises(ValueError, match='labels -5 s ahead label no image'):
+        read_labels(path, -5)
+
+
 def test_the_lifter_alone_gets_the_labelled_joints_of_everybody():
     labels = read_labels(find_shared('demo/crossing.npz'))
     few = replace(labels, joints_px=labels.joints_px[:8], joints_m=labels.joints_m[:8])
