@@ -18,7 +18,13 @@ from diffpose_ros.train.synthetic.retarget import (
     twist,
     unit,
 )
-from diffpose_ros.train.synthetic.view import look_from, sample_light, View, window
+from diffpose_ros.train.synthetic.view import (
+    look_from,
+    sample_close_place,
+    sample_light,
+    View,
+    window,
+)
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -281,6 +287,22 @@ def test_the_calibration_reads_back(tmp_path):
     camera = read_camera(tmp_path / 'camera.yaml', 640, 480)
     np.testing.assert_allclose(camera.K, VIEW.K)
     assert not camera.distortion.any()
+
+
+def test_people_close_by_are_seen_beside_each_other_mostly_in_front():
+    rng, target = np.random.default_rng(0), np.array([0.5, 1.0, -0.2])
+    view = replace(VIEW, rotation=look_from(VIEW.position, target))
+    places = np.array([sample_close_place(target, VIEW.position, rng) for _ in range(500)])
+    assert (places[:, 1] == target[1]).all()
+    seen = view.to_camera(places)
+    side, nearer = np.abs(seen[:, 0]), seen[:, 2] < view.to_camera(target)[2]
+    assert side.min() >= 0.15
+    assert side.max() <= 0.55
+    assert 0.4 < (seen[:, 0] > 0).mean() < 0.6
+    assert nearer.mean() == pytest.approx(0.7, abs=0.06)
+    away = np.linalg.norm(places - target, axis=1)
+    assert away.min() > 0.35
+    assert away.max() < 1.0
 
 
 @pytest.mark.parametrize(('name', 'people'), [('walk', 1), ('crossing', 2)])

@@ -49,6 +49,12 @@ class Actor:
         """Return the body's joints, name -> (T, 3)."""
         return self.body.joints(self.poses)
 
+    def standing_at(self, place: Floats) -> 'Actor':
+        """Return the same at a place (x, z) of the floor."""
+        hip = self.joints()['hip'].mean(0)
+        shift = np.array([place[0] - hip[0], 0, place[1] - hip[2]])
+        return Actor(self.person, moved(self.poses, shift))
+
 
 class Cast:
     """Bodies and looks in the graphics memory, enough for some scenes."""
@@ -75,9 +81,7 @@ class Cast:
         """Give a motion (T, 17, 3) to somebody who stands at place (x, z) on the floor."""
         person = self.people[rng.integers(len(self.people))]
         poses = on_floor(person.body, person.body.pose(joints))
-        hip = person.body.joints(poses)['hip'].mean(0)
-        place_m = np.array([place[0], 0, place[1]])
-        return Actor(person, moved(poses, place_m - hip * [1, 0, 1]))
+        return Actor(person, poses).standing_at(place)
 
 
 def smooth_motions(motions: Sequence[Motion]) -> list[Motion]:

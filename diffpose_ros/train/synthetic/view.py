@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 NEAR_M, FAR_M = 0.15, 80.0
+ASIDE_M, APART_M = (0.15, 0.55), (0.35, 0.8)  # of people close by: to the side, before or behind
+BEFORE = 0.7  # of them stand between the other and the camera
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,19 @@ def window(view: View, left: float, top: float, scale: float, width: int, height
     to_new = np.array([[1, 0, 0.5 - left], [0, 1, 0.5 - top], [0, 0, 1]])
     K = np.diag([1 / scale, 1 / scale, 1]) @ to_new @ view.K - [[0, 0, 0.5], [0, 0, 0.5], [0] * 3]
     return replace(view, K=K, width=width, height=height)
+
+
+def sample_close_place(target: Floats, eye: Floats, rng: np.random.Generator) -> Floats:
+    """
+    Draw where somebody stands who partly hides, or is hidden by, whoever stands at the target.
+
+    target, eye  (3,)  person and camera
+    returns      (3,)  at the target's height
+    """
+    ahead = unit((eye - target) * [1, 0, 1])
+    aside = np.cross(ahead, [0.0, 1.0, 0.0]) * rng.choice([-1, 1])
+    apart = rng.uniform(*APART_M) * (1 if rng.random() < BEFORE else -1)
+    return target + apart * ahead + rng.uniform(*ASIDE_M) * aside
 
 
 def sample_light(rng: np.random.Generator) -> Light:

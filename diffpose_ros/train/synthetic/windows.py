@@ -7,7 +7,7 @@ from diffpose_ros.train.synthetic.bodies import posetrack
 from diffpose_ros.train.synthetic.effects import blurred, sensor_noise, softened
 from diffpose_ros.train.synthetic.scenes import Actor, Cast, sample_track, Setting, Studio
 from diffpose_ros.train.synthetic.stage import person_truth, stacked, Truth
-from diffpose_ros.train.synthetic.view import View, window
+from diffpose_ros.train.synthetic.view import sample_close_place, View, window
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +22,7 @@ SPACINGS_S = (1 / 30, 1 / 20, 1 / 15, 1 / 10, 1 / 6)
 BLURRED_SHARE, EXPOSURES = 0.25, 3  # of the windows; moments of one blurred picture
 OTHERS = (0.5, 0.28, 0.14, 0.08)  # chances of 0, 1, 2, 3 more people
 SPREAD_M = 0.9
+CLOSE = 0.6  # of the second people stand close to the first
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ def render_window(studio: Studio, cast: Cast) -> tuple[list[Picture], Labels]:
     actors = studio.actors(cast, count, ticks.ravel(), SPREAD_M)
     target = actors[0].joints()['spine'].mean(0)
     track = sample_track(target, float(np.exp(rng.uniform(-1.8, 0.15))), WHOLE_SIZE, rng)
+    if count > 1 and rng.random() < CLOSE:
+        place = sample_close_place(target, track.start, rng)
+        actors[1] = actors[1].standing_at(place[[0, 2]])
     last = posetrack(actors[0].joints())[-1]
     crop = sample_crop(track.at(ticks[-1, -1]).project(last), rng)
     setting = studio.setting(actors, track)
