@@ -78,7 +78,7 @@ class Crowd:
         state = np.full(J, JointState.MEASURED, np.uint8)
         mean = xyz.mean(axis=0)
         body = ScaleSource.BODY_PRIOR
-        return Pose3D(mean, covariance, covariance[0], xyz, weights, state, body)
+        return Pose3D(mean, covariance, covariance, covariance[0], xyz, weights, state, body)
 
 
 class CrowdPipeline(PosePipeline):

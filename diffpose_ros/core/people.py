@@ -199,16 +199,18 @@ class Pose3D:
     """
     Joints in space as distributions, in the camera's optical frame, metres.
 
-    xyz              (J, 3)     mean of the hypotheses
-    covariance       (J, 3, 3)  metres squared, root and relative error together
-    root_covariance  (3, 3)     metres squared, of the hip alone
-    hypotheses       (H, J, 3)  in the order of falling weight
-    weights          (H,)       sum 1
-    state            (J,)       JointState; INVALID where the mean or covariance is no number
+    xyz                  (J, 3)     mean of the hypotheses
+    covariance           (J, 3, 3)  metres squared, of xyz
+    relative_covariance  (J, 3, 3)  metres squared, of the pose against its own hip
+    root_covariance      (3, 3)     metres squared, of the hip alone
+    hypotheses           (H, J, 3)  in the order of falling weight
+    weights              (H,)       sum 1
+    state                (J,)       JointState; INVALID where the mean or covariance is no number
     """
 
     xyz: Floats
     covariance: Floats
+    relative_covariance: Floats
     root_covariance: Floats
     hypotheses: Floats
     weights: Floats
@@ -219,6 +221,7 @@ class Pose3D:
         joints = len(self.xyz)
         check_shape('xyz', self.xyz, (None, 3))
         check_shape('covariance', self.covariance, (joints, 3, 3))
+        check_shape('relative_covariance', self.relative_covariance, (joints, 3, 3))
         check_shape('root_covariance', self.root_covariance, (3, 3))
         check_shape('hypotheses', self.hypotheses, (None, joints, 3))
         check_shape('weights', self.weights, (len(self.hypotheses),))

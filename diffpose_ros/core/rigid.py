@@ -40,6 +40,7 @@ def move(pose: Pose3D, motion: Rigid) -> Pose3D:
         pose,
         xyz=pose.xyz @ R.T + t,
         covariance=R @ pose.covariance @ R.T,
+        relative_covariance=R @ pose.relative_covariance @ R.T,
         root_covariance=R @ pose.root_covariance @ R.T,
         hypotheses=pose.hypotheses @ R.T + t,
     )

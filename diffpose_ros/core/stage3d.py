@@ -135,21 +135,21 @@ class Stage3D:
         turned = LiftedPose(pose.hypotheses @ R.T, pose.mean @ R.T, R @ pose.covariance @ R.T)
         states = joint_states(sighting, view.camera)
         body = track.body or self._usual_body(view.config.person_height_m)
-        placed = Placement(np.zeros(3), np.full((3, 3), np.nan), body)
+        placed = Placement.unknown(body)
         if view.calibrated:
             placed = self._place(window, pose, body).turned(R)
             measured = measure(placed, turned, sighting, states == JointState.MEASURED, view)
             if measured is not None:
                 placed, track.body = measured, remembered(measured.body)
-        size, relative = placed.body.mean, turned.mean[0]
-        covariance = size**2 * with_size(turned.covariance[0], relative, placed.body.deviation)
-        covariance[HIP] = 0  # against itself
-        if view.calibrated:
-            covariance += placed.covariance
-        hypotheses = size * turned.hypotheses[0] + placed.root
+        size, relative = placed.body.mean, placed.body.mean * turned.mean[0]
+        shape = with_size(size**2 * turned.covariance[0], relative, placed.body.deviation)
+        shape[HIP] = 0  # against itself
+        root = placed.root if view.calibrated else np.zeros(3)
+        hypotheses = size * turned.hypotheses[0] + root
         return Pose3D(
-            size * relative + placed.root,
-            covariance,
+            relative + root,
+            placed.joint_covariance(relative, shape) if view.calibrated else shape,
+            shape,
             placed.covariance,
             hypotheses,
             np.full(len(hypotheses), 1 / len(hypotheses)),
@@ -167,7 +167,7 @@ class Stage3D:
         key = self._lifter.past
         return place(
             pose.mean[0],
-            with_size(pose.covariance[0], pose.mean[0], body.deviation),
+            pose.covariance[0],
             window.inputs.rays[0, key],
             window.inputs.covariance[0, key],
             window.inputs.score[0, key],
@@ -193,8 +193,7 @@ def measure(
         return None
     radius = window_radius(float(view.camera.K[0, 0]), float(placed.root[2]))
     surface = surface_depths(view.depth, sighting.pose.xy, seen, radius)
-    covariance = with_size(pose.covariance[0], pose.mean[0], placed.body.deviation)
-    return refine(placed, pose.mean[0], covariance, sighting.rays, surface)
+    return refine(placed, pose.mean[0], pose.covariance[0], sighting.rays, surface)
 
 
 def remembered(body: BodySize) -> BodySize:

@@ -240,7 +240,7 @@ def distances_m(poses: Sequence[Pose3D], truths: Sequence[Floats]) -> dict[str, 
     """
     bodies, truth = np.stack([pose.xyz for pose in poses]), np.stack(truths)
     total = np.stack([pose.covariance for pose in poses])
-    shape = total - np.stack([pose.root_covariance for pose in poses])[:, None]
+    shape = np.stack([pose.relative_covariance for pose in poses])
     relative, true_relative = (xyz - xyz[:, HIP, None] for xyz in (bodies, truth))
     return {
         **summary(bodies, truth),

@@ -27,6 +27,7 @@ def somebody(
     xy = rng.uniform(*BOX, (J, 2))
     xyz = rng.normal([seed, 0, 4], 0.5, (J, 3))
     half = rng.normal(size=(J, 3, 3)) * 0.05
+    shape = half @ half.transpose(0, 2, 1)
     state = np.full(J, JointState.MEASURED, np.uint8)
     gone = H36M_17.index(*lost)
     state[gone], xy[gone], xyz[gone] = JointState.INVALID, np.nan, np.nan
@@ -39,7 +40,8 @@ def somebody(
         Pose2D(xy, np.tile(np.diag([9.0, 4.0]), (J, 1, 1)), rng.uniform(0, 1, J)),
         Pose3D(
             xyz,
-            half @ half.transpose(0, 2, 1) + ROOT_COVARIANCE,
+            shape + ROOT_COVARIANCE,
+            shape,
             ROOT_COVARIANCE,
             xyz + rng.normal(0, 0.05, (hypotheses, J, 3)),
             weights / weights.sum(),

@@ -67,7 +67,7 @@ def refine(
     Correct a placement by the distances of torso joints, all in the camera's optical frame.
 
     relative             (J, 3)     metres from the hip, of a body of size 1
-    relative_covariance  (J, 3, 3)  metres squared, likewise
+    relative_covariance  (J, 3, 3)  metres squared, likewise, without that of the size
     rays                 (J, 2)     x / z and y / z
     surface              (J,)       metres along the optical axis, NaN = unknown
     returns              root and size; None where the distances tell nothing
@@ -143,12 +143,11 @@ def _correct(placed: Placement, relative_z: Floats, z: Floats, weight: Floats) -
 def _update(placed: Placement, relative_z: float, z: float, variance: float) -> Placement:
     """Take in that root z + growth * relative z is z: one step of a Kalman filter."""
     root, body = placed.root, placed.body
-    variance_of_growth = body.deviation**2
     state = np.append(root, 1.0)
     P = np.block(
         [
-            [placed.covariance, variance_of_growth * root[:, None]],
-            [variance_of_growth * root[None], np.full((1, 1), variance_of_growth)],
+            [placed.covariance, placed.size_covariance[:, None]],
+            [placed.size_covariance[None], np.full((1, 1), body.deviation**2)],
         ]
     )
     H = np.array([0, 0, 1, relative_z])
@@ -157,4 +156,4 @@ def _update(placed: Placement, relative_z: float, z: float, variance: float) -> 
     P = P - np.outer(gain, H @ P)
     growth, deviation = float(state[3]), float(np.sqrt(P[3, 3]))
     grown = BodySize(body.mean * growth, deviation / growth, ScaleSource.DEPTH)
-    return Placement(state[:3], P[:3, :3], grown)
+    return Placement(state[:3], P[:3, :3], P[:3, 3] / growth, grown)

@@ -4,7 +4,8 @@ Where the person stands: the root translation that makes a relative pose fit its
 A joint at X_j + t is seen along the ray (u_j, v_j) when x + t_x = u (z + t_z) and
 y + t_y = v (z + t_z): two equations per joint, linear in t. They are weighted by what is known of
 the ray and of the joint; a few rounds take the weights from the last solution and lower those
-of joints that do not fit. The size of the body is a prior, so its uncertainty goes along t.
+of joints that do not fit. The size s of the body is a prior, and s (X_j + t) looks the same for
+every s: its uncertainty goes along each joint's own line of sight.
 """
 
 from dataclasses import dataclass
@@ -44,17 +45,35 @@ class Placement:
     """
     The hip in the frame of the rays.
 
-    root        (3,)    metres
-    covariance  (3, 3)  metres squared
+    root             (3,)    metres
+    covariance       (3, 3)  metres squared
+    size_covariance  (3,)    metres, of the root and the body's size relative to its mean
     """
 
     root: Floats
     covariance: Floats
+    size_covariance: Floats
     body: BodySize = AVERAGE
+
+    @classmethod
+    def unknown(cls, body: BodySize) -> 'Placement':
+        """Return no place at all."""
+        return cls(np.full(3, np.nan), np.full((3, 3), np.nan), np.full(3, np.nan), body)
 
     def turned(self, R: Floats) -> 'Placement':
         """Return the same place in a frame rotated by R (3, 3)."""
-        return Placement(R @ self.root, R @ self.covariance @ R.T, self.body)
+        turned = R @ self.root, R @ self.covariance @ R.T, R @ self.size_covariance
+        return Placement(*turned, self.body)
+
+    def joint_covariance(self, relative: Floats, relative_covariance: Floats) -> Floats:
+        """
+        Return the covariances (J, 3, 3) of joints at root + relative, metres squared.
+
+        relative             (J, 3)     metres from the hip
+        relative_covariance  (J, 3, 3)  metres squared, that of the size included
+        """
+        shared = self.size_covariance[:, None] * relative[:, None, :]
+        return relative_covariance + self.covariance + shared + shared.transpose(0, 2, 1)
 
 
 def place(
@@ -69,7 +88,7 @@ def place(
     Find the root by confidence-weighted least squares.
 
     relative             (J, 3)     metres from the hip, of a body of size 1
-    relative_covariance  (J, 3, 3)  metres squared, likewise
+    relative_covariance  (J, 3, 3)  metres squared, likewise, without that of the size
     rays                 (J, 2)     x / z and y / z
     ray_covariance       (J, 2, 2)  the same units squared
     score                (J,)       0 to 1; 0 = not seen
@@ -81,14 +100,14 @@ def place(
     check_shape('score', score, (joints,))
     seen = (score > 0) & np.isfinite(rays).all(axis=1)
     if not seen.any() or not np.ptp(rays[seen], axis=0).any():
-        return Placement(np.full(3, np.nan), np.full((3, 3), np.nan), body)
+        return Placement.unknown(body)
     pose, covariance = body.mean * relative[seen], body.mean**2 * relative_covariance[seen]
     equations = _Equations.of(pose, covariance, rays[seen], ray_covariance[seen])
     root = _first_guess(pose, rays[seen], score[seen])
     for _ in range(ROUNDS):
         root, information = equations.solve(root, score[seen])
-    size = body.deviation**2 * np.outer(root, root)
-    return Placement(root, np.linalg.inv(information) + size, body)
+    along = body.deviation**2 * root
+    return Placement(root, np.linalg.inv(information) + np.outer(along, root), along, body)
 
 
 @dataclass(frozen=True)

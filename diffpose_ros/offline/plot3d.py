@@ -73,17 +73,6 @@ def plot_people(axes: Axes3D, people: Sequence[Person], skeleton: Skeleton) -> N
     _frame(axes, np.concatenate([*points, np.zeros((0, 3))]))
 
 
-def pose_covariance(pose: Pose3D) -> NDArray[np.float64]:
-    """
-    Return what the covariances (J, 3, 3) hold beyond the person's place; 0 = unknown.
-
-    Of a person whose place is unknown they hold nothing else.
-    """
-    shape = pose.covariance - np.nan_to_num(pose.root_covariance)
-    variances, axes = np.linalg.eigh(np.nan_to_num(shape))
-    return axes * np.clip(variances, 0, None)[:, None, :] @ axes.transpose(0, 2, 1)
-
-
 def ellipsoid(center: Floats, covariance: Floats, rings: int = 14) -> NDArray[np.float64]:
     """
     Return the surface of the 2-sigma ellipsoid as a grid of points.
@@ -124,7 +113,8 @@ def _plot_hypotheses(axes: Axes3D, pose: Pose3D, skeleton: Skeleton) -> None:
 
 
 def _plot_ellipsoids(axes: Axes3D, pose: Pose3D, skeleton: Skeleton) -> None:
-    parts = zip(skeleton.joints, pose.xyz, pose_covariance(pose), strict=True)
+    known = np.nan_to_num(pose.relative_covariance)
+    parts = zip(skeleton.joints, pose.xyz, known, strict=True)
     for joint, center, covariance in parts:
         if np.isfinite(center).all():
             surface = ellipsoid(center, covariance) @ UPRIGHT.T

@@ -128,6 +128,7 @@ def _pose3d(message: Any) -> Pose3D:
     return Pose3D(
         xyz,
         _optional(message.covariance, (len(xyz), 3, 3)),
+        _optional(getattr(message, 'relative_covariance', ()), (len(xyz), 3, 3)),  # likewise
         _array(message.root_covariance).reshape(3, 3),
         np.stack(hypotheses) if hypotheses else np.zeros((0, len(xyz), 3)),
         np.array([h.weight for h in message.hypotheses]),

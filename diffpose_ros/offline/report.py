@@ -13,7 +13,7 @@ from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.files import write_atomically
 from diffpose_ros.core.people import Person, Pose3D
 from diffpose_ros.offline.draw import draw_overlay, Moment
-from diffpose_ros.offline.plot3d import clarity, pose_covariance
+from diffpose_ros.offline.plot3d import clarity
 from diffpose_ros.offline.recording import RecordedFrame, Recording
 from diffpose_ros.offline.video import MIN_SIDE, VideoWriter
 import numpy as np
@@ -85,11 +85,12 @@ def _frame(frame: RecordedFrame, start_ns: int) -> dict[str, Any]:
 def _person(person: Person, pose: Pose3D) -> dict[str, Any]:
     """Return a person in metres: shape is the covariance against the body, xx xy xz yy yz zz."""
     variance = np.diagonal(pose.covariance, axis1=1, axis2=2)
+    shape = np.nan_to_num(pose.relative_covariance)
     return {
         'id': person.track_id,
         'xyz': _rows(pose.xyz, 3),
         'sd': _rows(np.sqrt(variance), 3),
-        'shape': _rows(pose_covariance(pose)[:, UPPER[0], UPPER[1]], 6),
+        'shape': _rows(shape[:, UPPER[0], UPPER[1]], 6),
         'state': pose.state.tolist(),
     }
 

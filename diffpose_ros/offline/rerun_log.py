@@ -8,7 +8,6 @@ from diffpose_ros.core.files import atomic_path
 from diffpose_ros.core.people import Person, Pose3D
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.offline.draw import bone_side, Moment, side, SIDE_COLORS, SIGMAS, spheres
-from diffpose_ros.offline.plot3d import pose_covariance
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,7 +74,7 @@ def _bones(
 
 def _ellipsoids(rr: Any, pose: Pose3D, known: NDArray[np.bool_], skeleton: Skeleton) -> Any:
     """Return the 2-sigma ellipsoids of the joints against the body."""
-    forms = spheres(pose.xyz[known], pose_covariance(pose)[known], SIGMAS)
+    forms = spheres(pose.xyz[known], np.nan_to_num(pose.relative_covariance[known]), SIGMAS)
     names = [name for name, told in zip(skeleton.joints, known, strict=True) if told]
     return rr.Ellipsoids3D(
         centers=forms[:, :3],

@@ -121,6 +121,7 @@ def _pose3d(document: dict[str, Any]) -> Pose3D:
     return Pose3D(
         xyz,
         _floats(document['covariance']),
+        _floats(document['relative_covariance']),
         _floats(document['root_covariance']),
         _floats(document['hypotheses']).reshape(-1, *xyz.shape),
         _floats(document['weights']),

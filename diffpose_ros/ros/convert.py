@@ -177,6 +177,7 @@ def _fill_3d(msg: Skeleton, pose: Pose3D, hypotheses: bool) -> None:
     msg.joint_state = array('B', np.asarray(pose.state, np.uint8).tobytes())
     msg.position = floats(pose.xyz)
     msg.covariance = floats(pose.covariance)
+    msg.relative_covariance = floats(pose.relative_covariance)
     msg.root_covariance = np.ravel(pose.root_covariance).astype(np.float32)
     msg.scale_source = int(pose.scale_source)
     if hypotheses:

@@ -20,6 +20,7 @@ EYES = np.tile(np.eye(3), (4, 1, 1))
 POSE = Pose3D(
     np.zeros((4, 3)),
     EYES,
+    EYES,
     np.eye(3),
     np.zeros((1, 4, 3)),
     np.ones(1),

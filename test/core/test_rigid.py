@@ -18,13 +18,14 @@ MOTION = Rigid(TURN.as_matrix(), SHIFT)
 @pytest.fixture
 def pose():
     rng = np.random.default_rng(0)
-    half = rng.normal(0, 0.1, (J + 1, 3, 3))
+    half = rng.normal(0, 0.1, (2 * J + 1, 3, 3))
     covariances = half @ half.transpose(0, 2, 1)
     xyz = rng.normal([0, 0, 4], 0.5, (J, 3))
     return Pose3D(
         xyz,
         covariances[:J],
-        covariances[J],
+        covariances[J : 2 * J],
+        covariances[-1],
         xyz + rng.normal(0, 0.05, (3, J, 3)),
         np.full(3, 1 / 3),
         np.ones(J, np.uint8),
@@ -44,6 +45,7 @@ def test_covariances_are_those_of_the_rotated_cloud(pose):
     rng = np.random.default_rng(1)
     for before, after in (
         (pose.covariance[3], moved.covariance[3]),
+        (pose.relative_covariance[3], moved.relative_covariance[3]),
         (pose.root_covariance, moved.root_covariance),
     ):
         cloud = TURN.apply(rng.multivariate_normal(np.zeros(3), before, 50_000))

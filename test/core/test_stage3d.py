@@ -131,11 +131,21 @@ def test_the_distance_is_the_least_certain_direction_of_the_root():
     assert abs(axes[:, -1] @ root / np.linalg.norm(root)) > 0.97
 
 
-def test_the_total_covariance_holds_the_root_covariance():
+def test_the_covariance_of_the_hip_is_that_of_the_root_and_none_against_itself():
     pose, _ = lift(np.array([0.5, 0, 3.0]), LENSES['rectified'])
-    rest = pose.covariance - pose.root_covariance
-    assert (np.linalg.eigvalsh(rest[1:]) > 0).all()
-    np.testing.assert_allclose(rest[0], 0, atol=1e-12)  # of the hip against itself
+    np.testing.assert_array_equal(pose.covariance[0], pose.root_covariance)
+    np.testing.assert_array_equal(pose.relative_covariance[0], 0)
+    assert (np.linalg.eigvalsh(pose.relative_covariance[1:]) > 0).all()
+
+
+def test_who_is_larger_than_thought_is_farther_with_every_joint_along_its_own_ray():
+    pose, _ = lift(np.array([0.5, 0, 1.8]), LENSES['rectified'])
+    size = 1 + SIZE_DEVIATION * np.random.default_rng(0).normal(size=20_000)
+    for claimed, joint in zip(pose.covariance, pose.xyz, strict=True):
+        same_picture = np.cov((size[:, None] * joint).T)
+        rest = claimed - same_picture  # of the place and of the pose
+        np.testing.assert_allclose(rest, np.diag(np.diag(rest)), atol=3e-4)
+        assert (np.diag(rest) < 0.03**2).all()
 
 
 def test_without_calibration_the_pose_is_relative_to_the_hip_and_says_so():
@@ -143,7 +153,7 @@ def test_without_calibration_the_pose_is_relative_to_the_hip_and_says_so():
     assert pose.scale_source == ScaleSource.NONE
     np.testing.assert_allclose(pose.xyz, BODY, atol=1e-9)
     assert np.isnan(pose.root_covariance).all()
-    assert np.isfinite(pose.covariance).all()
+    np.testing.assert_array_equal(pose.covariance, pose.relative_covariance)
 
 
 def depth_of(points, camera):
@@ -164,6 +174,7 @@ def test_a_depth_image_corrects_place_and_size_and_says_so(camera):
     assert pose.scale_source == ScaleSource.DEPTH
     np.testing.assert_allclose(pose.xyz, farther, atol=0.06)
     np.testing.assert_allclose(pose.hypotheses.mean(axis=0), pose.xyz, atol=1e-9)
+    assert (np.linalg.eigvalsh(pose.covariance) > 0).all()
     assert np.trace(pose.root_covariance) < 0.2 * np.trace(alone.root_covariance)
 
 
@@ -201,7 +212,7 @@ def test_the_relative_covariance_is_that_of_the_size_that_is_known():
     view = View(camera, PipelineConfig(person_height_m=1.75), True)
     (pose,) = Stage3D(Oracle(root)).lift([track_at(root, camera)], 0, view)
     usual, _ = lift(root, camera)
-    known, guessed = (p.covariance[3] - p.root_covariance for p in (pose, usual))
+    known, guessed = (p.relative_covariance[3] for p in (pose, usual))
     expected = (SIZE_DEVIATION**2 - HEIGHT_DEVIATION**2) * np.outer(relative, relative)
     np.testing.assert_allclose(guessed - known, expected, atol=1e-5)
 

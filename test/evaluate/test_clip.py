@@ -46,6 +46,7 @@ def person(track_id, i, shift_px=0.0, shift_m=0.0, sigma_m=ERROR_M):
     pose3d = Pose3D(
         xyz,
         np.tile(2 * root, (17, 1, 1)),
+        np.tile(root, (17, 1, 1)),
         root,
         xyz[None],
         np.ones(1),

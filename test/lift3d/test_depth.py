@@ -141,7 +141,7 @@ def test_one_joint_is_too_few():
 
 def test_a_person_who_could_not_be_placed_stays_so():
     placed, relative, covariance, rays = guess(BODY + ROOT, 1.0)
-    nowhere = type(placed)(np.full(3, np.nan), np.full((3, 3), np.nan))
+    nowhere = placed.unknown(placed.body)
     assert refine(nowhere, relative, covariance, rays, np.full(JOINTS, 4.0)) is None
 
 

@@ -6,7 +6,7 @@ import cv2
 from diffpose_ros.core.people import ScaleSource
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.offline.draw import distance_m
-from diffpose_ros.offline.plot3d import ellipsoid, pose_covariance, write_summary
+from diffpose_ros.offline.plot3d import ellipsoid, write_summary
 import numpy as np
 import pytest
 
@@ -21,18 +21,6 @@ def test_every_point_of_the_ellipsoid_is_two_sigma_away():
     np.testing.assert_allclose(np.sqrt(distance), 2)
 
 
-def test_the_covariance_of_the_pose_is_the_whole_without_that_of_the_place(person):
-    pose = person().pose3d
-    np.testing.assert_allclose(
-        pose_covariance(pose), pose.covariance - pose.root_covariance, atol=1e-12
-    )
-
-
-def test_a_place_less_certain_than_a_joint_leaves_no_negative_variance(person):
-    pose = replace(person().pose3d, root_covariance=np.eye(3))
-    assert np.linalg.eigvalsh(pose_covariance(pose)).min() > -1e-12
-
-
 def test_the_summary_shows_image_and_space_side_by_side(tmp_path, person):
     write_summary(tmp_path / 'summary.png', IMAGE, [person(0), person(1)], H36M_17)
     picture = cv2.imread(str(tmp_path / 'summary.png'))
@@ -45,11 +33,6 @@ def test_a_summary_without_anybody_is_drawn_too(tmp_path, person):
     write_summary(tmp_path / 'b.png', IMAGE, [replace(person(), pose3d=None)], H36M_17)
     nowhere = replace(person().pose3d, xyz=np.full((17, 3), np.nan))
     write_summary(tmp_path / 'c.png', IMAGE, [replace(person(), pose3d=nowhere)], H36M_17)
-
-
-def test_a_person_whose_place_is_unknown_keeps_the_ellipsoids_of_the_pose(person):
-    pose = replace(person().pose3d, root_covariance=np.full((3, 3), np.nan))
-    np.testing.assert_allclose(pose_covariance(pose), pose.covariance, atol=1e-12)
 
 
 def test_of_a_camera_without_calibration_no_distance_is_told(person):

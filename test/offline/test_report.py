@@ -88,7 +88,7 @@ def test_the_page_holds_what_was_found(person, tmp_path):
     assert data['frames'][7]['ms'] == 40.0
     np.testing.assert_allclose(shown['xyz'][0], pose.xyz[0], atol=1e-3)
     np.testing.assert_allclose(shown['sd'][0], np.sqrt(np.diag(pose.covariance[0])), atol=1e-3)
-    body = pose.covariance[0] - pose.root_covariance
+    body = pose.relative_covariance[0]
     np.testing.assert_allclose(shown['shape'][0], body[np.triu_indices(3)], atol=1e-5)
     assert data['video'].startswith('data:video/mp4;base64,')
 

@@ -86,6 +86,8 @@ def test_3d_is_published_in_the_target_frame_with_covariances_turned(graph, tf2)
     close = {'rtol': 1e-5, 'atol': 1e-6}
     np.testing.assert_allclose(got.position, truth.xyz.ravel(), **close)
     np.testing.assert_allclose(got.covariance, truth.covariance.ravel(), **close)
+    relative = truth.relative_covariance.ravel()
+    np.testing.assert_allclose(got.relative_covariance, relative, **close)
     np.testing.assert_allclose(got.root_covariance, truth.root_covariance.ravel(), **close)
     np.testing.assert_allclose(got.hypotheses[0].xyz, truth.hypotheses[0].ravel(), **close)
     assert wait_for(lambda: points)[0].header.frame_id == 'map'

@@ -43,6 +43,8 @@ def test_every_number_of_a_person_arrives(graph):
     np.testing.assert_allclose(got.score_2d, truth.pose2d.score, **close)
     np.testing.assert_allclose(got.position, body.xyz.ravel(), **close)
     np.testing.assert_allclose(got.covariance, body.covariance.ravel(), **close)
+    relative = body.relative_covariance.ravel()
+    np.testing.assert_allclose(got.relative_covariance, relative, **close)
     np.testing.assert_allclose(got.root_covariance, body.root_covariance.ravel(), **close)
     np.testing.assert_array_equal(got.joint_state, body.state)
     np.testing.assert_allclose([h.weight for h in got.hypotheses], body.weights, **close)

@@ -109,7 +109,8 @@ def test_people_come_back_as_they_were(recorded):
         np.testing.assert_allclose(
             getattr(got.pose2d, name), getattr(want.pose2d, name), rtol=1e-6
         )
-    for name in ('xyz', 'covariance', 'root_covariance', 'hypotheses', 'weights', 'state'):
+    covariances = 'covariance', 'relative_covariance', 'root_covariance'
+    for name in ('xyz', *covariances, 'hypotheses', 'weights', 'state'):
         np.testing.assert_allclose(
             getattr(got.pose3d, name), getattr(want.pose3d, name), rtol=1e-5, atol=1e-8
         )
