@@ -163,11 +163,10 @@ def show(picture: Picture, view: Affine, size: tuple[int, int], fill: Picture | 
 
     fill  what stands beyond the picture's border, at the size of the crop; None = black
     """
-    seen = cv2.warpAffine(picture, view, size, flags=cv2.INTER_LINEAR)
     if fill is None:
-        return seen
-    inside = cv2.warpAffine(np.ones(picture.shape[:2], np.uint8), view, size)
-    return np.where(inside[..., None] > 0, seen, fill)
+        return cv2.warpAffine(picture, view, size)
+    kept = cv2.BORDER_TRANSPARENT
+    return cv2.warpAffine(picture, view, size, dst=fill.copy(), borderMode=kept)
 
 
 @dataclass(frozen=True)
@@ -238,8 +237,8 @@ def motion_kernel(length: float, rng: Generator) -> NDArray[np.float32]:
 
 def grain(picture: Picture, rng: Generator) -> Picture:
     """Return the picture with sensor noise."""
-    noise = rng.normal(0, rng.uniform(2, 16), picture.shape).astype(np.float32)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+    noise = rng.uniform(2, 16) * rng.standard_normal(picture.shape, np.float32)
+    return cv2.add(picture, noise, dtype=cv2.CV_8U)
 
 
 def cover(picture: Picture, other: Picture, rng: Generator) -> Picture:
@@ -254,7 +253,9 @@ def cover(picture: Picture, other: Picture, rng: Generator) -> Picture:
             cv2.ellipse(mask, center.tolist(), reach.tolist(), turn, 0, 360, 1, -1)
         else:
             cv2.rectangle(mask, (center - reach).tolist(), (center + reach).tolist(), 1, -1)
-    patch = np.full_like(picture, rng.integers(0, 256, 3))
+    colour = rng.integers(0, 256, 3)
     if chance(rng, 0.5):
-        patch = cv2.resize(other, (width, height))
-    return np.where(mask[..., None] > 0, patch, picture)
+        return cv2.copyTo(cv2.resize(other, (width, height)), mask, picture.copy())
+    covered = picture.copy()
+    covered[mask > 0] = colour
+    return covered
