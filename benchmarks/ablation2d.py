@@ -164,7 +164,9 @@ def main() -> int:
     parser.add_argument('--data', type=Path, help='folder with lsp_extended_*')
     parser.add_argument('--video', type=Path, help='with true joints in --labels')
     parser.add_argument('--labels', type=Path, help='as for diffpose evaluate clip')
-    parser.add_argument('--labels-ahead', type=float, default=0.0, metavar='S', help='likewise')
+    parser.add_argument(
+        '--labels-ahead', type=float, default=0.0, metavar='SECONDS', help='likewise'
+    )
     parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
     args = parser.parse_args()
     if not (args.data or (args.video and args.labels)):

@@ -59,7 +59,9 @@ def main() -> int:
     parser.add_argument('--images', type=Path, help='tar of pictures of one person each')
     parser.add_argument('--video', type=Path, help='or a video of one person')
     parser.add_argument('--labels', type=Path, required=True, help='npz of joints')
-    parser.add_argument('--labels-ahead', type=float, default=0.0, metavar='S', help='of a video')
+    parser.add_argument(
+        '--labels-ahead', type=float, default=0.0, metavar='SECONDS', help='likewise'
+    )
     parser.add_argument('--fold', choices=FOLD_NUMBERS, help='only this part of the pictures')
     args = parser.parse_args()
     if args.video:

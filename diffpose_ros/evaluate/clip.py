@@ -67,7 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--labels', type=Path, required=True, help='NPZ: joints_px, joints_cam_m')
     parser.add_argument('--out', type=json_file, required=True, help='JSON with the figures')
     parser.add_argument(
-        '--labels-ahead', type=float, default=0.0, metavar='S', help='their clock before the video'
+        '--labels-ahead',
+        type=float,
+        default=0.0,
+        metavar='SECONDS',
+        help='by which their clock is ahead of that of the video',
     )
     effort = InferenceConfig()
     for name, about in EFFORT.items():
