@@ -1,8 +1,17 @@
 """A known body at a known distance, seen by a depth camera that is not always right."""
 
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.lift3d.calibration import SIZE_DEVIATION
-from diffpose_ros.lift3d.depth import refine, surface_depths, TORSO, window_radius
+from diffpose_ros.core.gaussian import squared_mahalanobis
+from diffpose_ros.lift3d.calibration import SIZE_DEVIATION, with_size
+from diffpose_ros.lift3d.depth import (
+    behind_surface,
+    NOISE,
+    refine,
+    SURFACE_DEVIATION_M,
+    surface_depths,
+    TORSO,
+    window_radius,
+)
 from diffpose_ros.lift3d.placement import place
 import numpy as np
 import pytest
@@ -165,6 +174,34 @@ def test_the_covariance_claims_no_more_than_the_errors_allow():
         error = helped.root - root
         squares.append(error[2] ** 2 / helped.covariance[2, 2])
     assert 0.2 < np.mean(squares) < 1.2
+
+
+def test_joints_scatter_as_their_covariances_claim():
+    rng = np.random.default_rng(0)
+    rays = (BODY + ROOT)[:, :2] / (BODY + ROOT)[:, 2:]
+    sharp = np.tile(1e-6 * np.eye(2), (JOINTS, 1, 1))
+    shape = np.tile(1e-4 * np.eye(3), (JOINTS, 1, 1))
+    errors, claims = [], []
+    for size in rng.normal(1, SIZE_DEVIATION, 500):
+        truth = size * (BODY + ROOT)
+        z = truth[TORSO, 2] + rng.normal(0, SURFACE_DEVIATION_M)  # of all, and of each
+        z += rng.normal(0, np.hypot(NOISE * z, SURFACE_DEVIATION_M))
+        surface = np.full(JOINTS, np.nan)
+        surface[TORSO] = z - behind_surface(BODY, rays)
+        seen = rays + rng.normal(0, 1e-3, rays.shape)
+        pose = BODY + np.insert(rng.normal(0, 0.01, (JOINTS - 1, 3)), 0, 0, axis=0)
+        placed = place(pose, shape, seen, sharp, np.ones(JOINTS))
+        found = refine(placed, pose, shape, seen, surface)
+        relative, deviation = found.body.mean * pose, found.body.deviation
+        errors.append(relative + found.root - truth)
+        claims.append(found.joint_covariance(relative, with_size(shape, relative, deviation)))
+    errors, claims = np.array(errors), np.array(claims)
+    squares = squared_mahalanobis(errors, claims)[:, 1:].mean(axis=0)
+    assert squares.min() > 2  # 3 where errors are as large as claimed
+    assert squares.max() < 3.3
+    for j in H36M_17.index('r_ankle', 'l_ankle', 'head_top', 'r_wrist', 'l_wrist'):
+        scatter = np.cov(errors[:, j].T)
+        np.testing.assert_allclose(scatter[1, 2], claims[:, j, 1, 2].mean(), atol=5e-5)
 
 
 def test_the_median_of_the_valid_pixels_around_a_joint_is_taken():
