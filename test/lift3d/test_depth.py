@@ -1,14 +1,14 @@
 """A known body at a known distance, seen by a depth camera that is not always right."""
 
-from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.core.gaussian import squared_mahalanobis
+from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.lift3d.calibration import SIZE_DEVIATION, with_size
 from diffpose_ros.lift3d.depth import (
     behind_surface,
     NOISE,
     refine,
-    SURFACE_DEVIATION_M,
     surface_depths,
+    SURFACE_DEVIATION_M,
     TORSO,
     window_radius,
 )
