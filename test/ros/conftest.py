@@ -1,6 +1,7 @@
 """A real ROS graph per test: the node and a bystander, in a context of their own."""
 
 from contextlib import contextmanager, suppress
+import fcntl
 from importlib.util import find_spec
 import os
 from pathlib import Path
@@ -14,6 +15,17 @@ sys.path.append(str(Path(__file__).parent.parent / 'offline'))  # for follower
 
 if find_spec('rclpy') is None:
     collect_ignore_glob = ['*']
+
+
+@pytest.fixture(scope='session', autouse=True)
+def memory_of_the_killed():
+    """Free what Fast DDS leaves of processes that tests kill: up to 64 MiB of memory each."""
+    yield
+    for lock in Path('/dev/shm').glob('fastrtps_[0-9a-f]*_el'):  # whoever lives holds the lock
+        with lock.open() as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.with_name(lock.name.removesuffix('_el')).unlink(missing_ok=True)
+            lock.unlink()
 
 
 @pytest.fixture(scope='module')
