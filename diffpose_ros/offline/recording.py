@@ -125,10 +125,11 @@ def _pose2d(message: Any) -> Pose2D:
 def _pose3d(message: Any) -> Pose3D:
     xyz = _array(message.position).reshape(-1, 3)
     hypotheses = [_array(h.xyz).reshape(-1, 3) for h in message.hypotheses]
+    relative = getattr(message, 'relative_covariance', ())  # recordings of before do not tell
     return Pose3D(
         xyz,
         _optional(message.covariance, (len(xyz), 3, 3)),
-        _optional(getattr(message, 'relative_covariance', ()), (len(xyz), 3, 3)),  # likewise
+        _optional(relative, (len(xyz), 3, 3)),
         _array(message.root_covariance).reshape(3, 3),
         np.stack(hypotheses) if hypotheses else np.zeros((0, len(xyz), 3)),
         np.array([h.weight for h in message.hypotheses]),

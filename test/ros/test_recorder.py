@@ -2,12 +2,13 @@
 
 import signal
 import sys
+from types import SimpleNamespace
 
 from bystander import process, wait_for, wait_for_answer
 from diffpose_ros.core.skeleton import H36M_17
 from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
 from diffpose_ros.offline.bag import BagWriter
-from diffpose_ros.offline.recording import read_recording
+from diffpose_ros.offline.recording import read_recording, to_person
 from diffpose_ros.ros import topics
 from diffpose_ros.ros.convert import skeleton, skeleton_info
 from diffpose_ros.ros.recorder import Recorder
@@ -114,6 +115,14 @@ def test_people_come_back_as_they_were(recorded):
         np.testing.assert_allclose(
             getattr(got.pose3d, name), getattr(want.pose3d, name), rtol=1e-5, atol=1e-8
         )
+
+
+def test_people_of_recordings_before_the_relative_covariance_are_read_without_it():
+    message = skeleton(person(), J, hypotheses=True)
+    names = message.get_fields_and_field_types().keys() - {'relative_covariance'}
+    got = to_person(SimpleNamespace(**{name: getattr(message, name) for name in names})).pose3d
+    assert np.isnan(got.relative_covariance).all()
+    np.testing.assert_array_equal(got.state, person().pose3d.state)
 
 
 def ask_recorder(speaker):
