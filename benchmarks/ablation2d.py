@@ -27,7 +27,7 @@ from diffpose_ros.core.stage2d import SPACING_S, Stage2D
 from diffpose_ros.core.track import Track
 from diffpose_ros.data.labelled import read_split
 from diffpose_ros.evaluate.clip import LIMB_JOINTS
-from diffpose_ros.evaluate.clip_labels import ClipLabels, read_labels
+from diffpose_ros.evaluate.clip_labels import add_clock_argument, ClipLabels, read_labels
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
 from diffpose_ros.evaluate.pck import correct_joints
 from diffpose_ros.offline.video import VideoReader
@@ -164,9 +164,7 @@ def main() -> int:
     parser.add_argument('--data', type=Path, help='folder with lsp_extended_*')
     parser.add_argument('--video', type=Path, help='with true joints in --labels')
     parser.add_argument('--labels', type=Path, help='as for diffpose evaluate clip')
-    parser.add_argument(
-        '--labels-ahead', type=float, default=0.0, metavar='SECONDS', help='likewise'
-    )
+    add_clock_argument(parser)
     parser.add_argument('--checkpoint', default='pose2d_compact', help='name or path')
     args = parser.parse_args()
     if not (args.data or (args.video and args.labels)):

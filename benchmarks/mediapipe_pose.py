@@ -18,7 +18,7 @@ import time
 import cv2
 from diffpose_ros.core.skeleton import H36M_17, joint_map, POSETRACK_15
 from diffpose_ros.data.labelled import countable, FOLD_NUMBERS, FOLDS, People, read_people
-from diffpose_ros.evaluate.clip_labels import read_labels
+from diffpose_ros.evaluate.clip_labels import add_clock_argument, read_labels
 from diffpose_ros.evaluate.pck import correct_joints
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.train.teacher import ask, LANDMARKS
@@ -59,9 +59,7 @@ def main() -> int:
     parser.add_argument('--images', type=Path, help='tar of pictures of one person each')
     parser.add_argument('--video', type=Path, help='or a video of one person')
     parser.add_argument('--labels', type=Path, required=True, help='npz of joints')
-    parser.add_argument(
-        '--labels-ahead', type=float, default=0.0, metavar='SECONDS', help='likewise'
-    )
+    add_clock_argument(parser)
     parser.add_argument('--fold', choices=FOLD_NUMBERS, help='only this part of the pictures')
     args = parser.parse_args()
     if args.video:

@@ -23,6 +23,7 @@ from diffpose_ros.core.stage3d import Stage3D
 from diffpose_ros.core.track import Track
 from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.clip_labels import (
+    add_clock_argument,
     boxes_around,
     ClipLabels,
     labelled_frames,
@@ -66,13 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--video', type=Path, required=True)
     parser.add_argument('--labels', type=Path, required=True, help='NPZ: joints_px, joints_cam_m')
     parser.add_argument('--out', type=json_file, required=True, help='JSON with the figures')
-    parser.add_argument(
-        '--labels-ahead',
-        type=float,
-        default=0.0,
-        metavar='SECONDS',
-        help='by which their clock is ahead of that of the video',
-    )
+    add_clock_argument(parser)
     effort = InferenceConfig()
     for name, about in EFFORT.items():
         option = f'--{name.replace("_", "-")}'

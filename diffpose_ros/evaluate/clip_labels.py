@@ -1,5 +1,6 @@
 """Videos with known joints, as demo/README.md describes their labels."""
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,17 @@ class ClipLabels:
     K: Floats
     distortion: Floats
     fps: float
+
+
+def add_clock_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that tells read_labels what ahead_s is."""
+    parser.add_argument(
+        '--labels-ahead',
+        type=float,
+        default=0.0,
+        metavar='SECONDS',
+        help="by which the clock of a video's labels is ahead of its own",
+    )
 
 
 def read_labels(path: Path, ahead_s: float = 0.0) -> ClipLabels:

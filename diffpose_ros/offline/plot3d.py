@@ -113,8 +113,8 @@ def _plot_hypotheses(axes: Axes3D, pose: Pose3D, skeleton: Skeleton) -> None:
 
 
 def _plot_ellipsoids(axes: Axes3D, pose: Pose3D, skeleton: Skeleton) -> None:
-    known = np.nan_to_num(pose.relative_covariance)
-    parts = zip(skeleton.joints, pose.xyz, known, strict=True)
+    shapes = np.nan_to_num(pose.relative_covariance)
+    parts = zip(skeleton.joints, pose.xyz, shapes, strict=True)
     for joint, center, covariance in parts:
         if np.isfinite(center).all():
             surface = ellipsoid(center, covariance) @ UPRIGHT.T

@@ -253,9 +253,7 @@ def cover(picture: Picture, other: Picture, rng: Generator) -> Picture:
             cv2.ellipse(mask, center.tolist(), reach.tolist(), turn, 0, 360, 1, -1)
         else:
             cv2.rectangle(mask, (center - reach).tolist(), (center + reach).tolist(), 1, -1)
-    colour = rng.integers(0, 256, 3)
+    patch = np.full_like(picture, rng.integers(0, 256, 3))
     if chance(rng, 0.5):
-        return cv2.copyTo(cv2.resize(other, (width, height)), mask, picture.copy())
-    covered = picture.copy()
-    covered[mask > 0] = colour
-    return covered
+        patch = cv2.resize(other, (width, height))
+    return cv2.copyTo(patch, mask, picture.copy())
