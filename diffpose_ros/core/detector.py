@@ -12,7 +12,7 @@ import cv2
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
 from diffpose_ros.core.people import Box, check_finite, overlaps
-from diffpose_ros.video2d.layers import fold_batch_norms
+from diffpose_ros.video2d.layers import fold_batch_norms, to_channels_last
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -51,7 +51,7 @@ class PersonDetector:
         precision: torch.dtype = torch.float32,
     ) -> None:
         fold_batch_norms(network.eval())
-        self._network = network.to(device, precision)
+        self._network = to_channels_last(network).to(device, precision)
         self._device, self._precision = device, precision
         self._views = tuple(views)
         self._lowest_score = lowest_score

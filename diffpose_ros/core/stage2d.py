@@ -51,32 +51,31 @@ class Stage2D:
         """
         Return the poses of the tracks in the last of the frames, in H36M_17.
 
+        Who was never seen yet, and is hardly ever somebody, is looked for in that frame alone.
+
         later  frames that follow it, where they are known
         """
-        if not tracks:
-            return []
         known = [*frames, *later]
-        window = self._window(known, len(frames) - 1, settings.window)
-        crops = [self._aim(track) for track in tracks]
-        self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
+        found: dict[int, Pose2D] = {}
+        for newcomers, reach in ((False, settings.window), (True, 1)):
+            group = [i for i, track in enumerate(tracks) if (track.hits == 0) == newcomers]
+            window = self._window(known, len(frames) - 1, reach)
+            poses = self._look([tracks[i] for i in group], window, settings)
+            found |= zip(group, poses, strict=True)
         forget_others(tracks, known)
-        features, present = self._stack(window, tracks)
-        batch = self._run(features, present, settings)
-        return [
-            self._in_image(crop, *joints)
-            for crop, *joints in zip(crops, batch.xy, batch.covariance, batch.score, strict=True)
-        ]
+        return [found[i] for i in range(len(tracks))]
 
     def warm_up(self, settings: InferenceConfig, most: int = 1) -> None:
         """Run the networks for 1 to most people nowhere; raise ValueError if that goes wrong."""
         estimator = self._estimator
         width, height = estimator.crop_size
         empty = np.zeros((most, height, width, 3), np.uint8)
-        causal = torch.arange(estimator.slots) <= estimator.past
+        slot = torch.arange(estimator.slots)
         for people in range(1, most + 1):
             seen = estimator.features(empty[:people], estimator.views(settings.ensembles))
             features = seen[:, None].expand(-1, estimator.slots, -1, -1, -1, -1)
-            self._run(features, causal.expand(people, -1), settings)
+            for present in (slot <= estimator.past, slot == estimator.past):
+                self._run(features, present.expand(people, -1), settings)
 
     def _window(self, known: list[Frame], key: int, reach: int) -> list[Frame | None]:
         """Return the frames around the key frame, fewer than reach slots away; None is a hole."""
@@ -86,6 +85,20 @@ class Stage2D:
         return [
             None if i is None or abs(slot - past) >= reach else known[i]
             for slot, i in enumerate(slots)
+        ]
+
+    def _look(
+        self, tracks: list[Track], window: list[Frame | None], settings: InferenceConfig
+    ) -> list[Pose2D]:
+        """Return the poses that the crops of the tracks show through a window."""
+        if not tracks:
+            return []
+        crops = [self._aim(track) for track in tracks]
+        self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
+        batch = self._run(*self._stack(window, tracks), settings)
+        return [
+            self._in_image(crop, *joints)
+            for crop, *joints in zip(crops, batch.xy, batch.covariance, batch.score, strict=True)
         ]
 
     def _run(self, features: Tensor, present: Tensor, settings: InferenceConfig) -> Pose2DBatch:

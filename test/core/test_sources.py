@@ -138,4 +138,4 @@ def test_the_networks_warm_up_for_any_number_of_people(stage, monkeypatch):
     run = networks._run
     monkeypatch.setattr(networks, '_run', lambda of, *more: (ran.append(len(of)), run(of, *more)))
     networks.warm_up(InferenceConfig(), 3)
-    assert ran == [1, 2, 3]
+    assert sorted(set(ran)) == [1, 2, 3]

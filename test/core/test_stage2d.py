@@ -43,8 +43,8 @@ def film(count, fps=1 / 0.13):
     return [Frame(image, round(1e9 * i / fps)) for i, image in enumerate(images)]
 
 
-def tracks(boxes=BOXES):
-    return [Track(f'b{i}', box, 0, 0) for i, box in enumerate(boxes)]
+def tracks(boxes=BOXES, hits=1):
+    return [Track(f'b{i}', box, 0, 0, hits) for i, box in enumerate(boxes)]
 
 
 def assert_same(a, b):
@@ -127,6 +127,15 @@ def test_in_a_smaller_window_only_the_nearest_frames_are_looked_at(estimator):
         seen = stage.estimate(frames[1:], people, InferenceConfig(window=window))
         assert estimator.crops == window * len(BOXES)
         assert_same(seen, stage.estimate(shown, tracks(), ONCE))
+
+
+def test_who_was_never_seen_yet_is_looked_for_in_the_newest_frame_alone(estimator):
+    stage, frames = Stage2D(estimator), film(3)
+    newcomer, known = tracks(BOXES[:1], hits=0), tracks(BOXES[1:])
+    seen = stage.estimate(frames, [*newcomer, *known], ONCE)
+    assert estimator.crops == 1 + 3
+    alone = stage.estimate(frames[2:], tracks(BOXES[:1]), ONCE)
+    assert_same(seen, [*alone, *stage.estimate(frames, tracks(BOXES[1:]), ONCE)])
 
 
 def test_people_do_not_influence_each_other(estimator):
