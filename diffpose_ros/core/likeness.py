@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from diffpose_ros.core.appearance import UNKNOWN
 from diffpose_ros.core.people import Box, Pose2D
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,13 @@ class Skeleton2D:
     A person seen in the newest frame.
 
     box      the tight box of the measured joints
+    colours  (L, 3) as of appearance.colours
     finders  which tracks' crops show this person
     """
 
     pose: Pose2D
     box: Box
+    colours: NDArray[np.float64] = field(default_factory=UNKNOWN.copy)
     finders: set[int] = field(default_factory=set)
 
     @property

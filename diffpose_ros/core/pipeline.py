@@ -186,7 +186,7 @@ class PosePipeline:
             poses = self._stage2d.estimate(
                 self._frames, self._tracker.tracks, self.config.inference, later
             )
-            lost += self._tracker.observe(poses, frame.stamp_ns)
+            lost += self._tracker.observe(poses, frame.stamp_ns, frame.image)
         return self._note(frame, tuple(lost))
 
     def _note(self, frame: Frame, lost: tuple[str, ...]) -> Seen:

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 import math
 
+from diffpose_ros.core.appearance import UNKNOWN
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.crop import Crop
@@ -42,6 +43,7 @@ class Track:
     expected: Pose2D | None = None  # where the last pose would be by now
     size: float = 0.0  # usual longer side of its skeleton, pixels
     score: float = 0.0  # usual mean score of its joints
+    colours: NDArray[np.float64] = field(default_factory=UNKNOWN.copy)  # that it usually wears
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # pixels / s
     stamp_ns: int = 0  # of the newest frame
     # (V, C, h, w) of the crop by id() of the frame, for the frames that windows may hold
@@ -85,6 +87,12 @@ class Track:
         self.hopeful = False
         if is_sure(seen):
             self.doubts = 0
+
+    def wear(self, colours: NDArray[np.float64]) -> None:
+        """Learn its colours (L, 3) from an image that shows it apart from others."""
+        learnt = self.colours + USUAL_GAIN * (colours - self.colours)
+        known_once = np.where(np.isnan(self.colours), colours, self.colours)
+        self.colours = np.where(np.isnan(learnt), known_once, learnt)
 
     def note(self, pose: Pose2D, camera: Camera, threshold: float) -> None:
         """Keep the pose of the newest frame for the lifter; threshold as of sight."""

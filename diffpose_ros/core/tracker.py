@@ -3,14 +3,15 @@ Tracks: who is who from frame to frame.
 
 A track moves on by its own velocity and is seen where its crop shows it. Crops of people who meet
 show the same person, so a skeleton does not belong to the crop it comes from but to the track that
-expects it most; who gets none is hidden, is expected farther along, and is looked for a little
-aside of who was seen instead. Detections start new tracks, and give a track that lost its person a
-place to look again.
+expects it most, by its place and by what it wears; who gets none is hidden, is expected farther
+along, and is looked for a little aside of who was seen instead. Detections start new tracks, and
+give a track that lost its person a place to look again.
 """
 
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from diffpose_ros.core.appearance import colours, resemblance
 from diffpose_ros.core.camera import Camera
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.config import PipelineConfig
@@ -19,6 +20,8 @@ from diffpose_ros.core.people import Box, corners_of, overlaps, Pose2D
 from diffpose_ros.core.track import is_sure, SURE_SCORE, Track
 import numpy as np
 from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
 
 MIN_IOU = 0.2  # a detection that overlaps a track less is somebody else
 MAX_GROWTH = 1.5  # and so is one that is so much larger or smaller
@@ -32,6 +35,7 @@ MIN_PIXELS = 16  # nobody is shorter
 MAX_CANDIDATES = 4  # detections per frame that the 2D estimator looks at as possible new people
 MAX_TRIED = 32  # of them that are remembered
 MIN_LIKENESS = 0.35  # of a skeleton to the one that a track expects
+STRANGER = 0.1  # of its colours to those of a track: less, and it is somebody else
 OWN = 0.1  # what a skeleton in the crop of a track that was just seen has ahead of others
 NEWCOMER = 1e-3  # a person known already comes first
 ASIDE = 0.15  # longer sides by which a crop avoids who was seen in it instead
@@ -95,21 +99,26 @@ class Tracker:
                 track.box = boxes[j]
         self._start([box for j, box in enumerate(boxes) if j not in pairs.values()], stamp_ns)
 
-    def observe(self, poses: Sequence[Pose2D], stamp_ns: int) -> list[str]:
+    def observe(
+        self, poses: Sequence[Pose2D], stamp_ns: int, image: Picture | None = None
+    ) -> list[str]:
         """
         Give the 2D poses of the newest frame to the tracks; return the ids of those that end.
 
         poses  what the crop of every track shows
+        image  (H, W, 3) RGB, the newest frame; None = only their places tell people apart
         """
-        found = {i: seen for i, pose in enumerate(poses) if (seen := self._somebody(pose))}
-        people = distinct(found)
-        worth = np.array([[self._worth(i, seen) for seen in people] for i in range(len(poses))])
+        found = {i: seen for i, pose in enumerate(poses) if (seen := self._somebody(pose, image))}
+        people, meet = distinct(found), meetings(self.tracks)
+        worth = np.array(
+            [[self._worth(i, seen, meet[i]) for seen in people] for i in range(len(poses))]
+        )
         pairs = assign(worth.reshape(len(poses), len(people)), 1e-9)
         for i, track in enumerate(self.tracks):
             track.pose, track.stamp_ns = None, stamp_ns
             if i in pairs:
                 track.take(people[pairs[i]])
-        self._note_who_is_apart()
+        self._note_who_is_apart({i: people[j] for i, j in pairs.items()})
         taken = {i for j in pairs.values() for i in people[j].finders} - pairs.keys()
         self._look_aside(taken)
         again = self._look_closer({i: seen for i, seen in found.items() if i not in taken})
@@ -156,20 +165,33 @@ class Tracker:
                 again.append(i)
         return again
 
-    def _somebody(self, pose: Pose2D) -> Skeleton2D | None:
+    def _somebody(self, pose: Pose2D, image: Picture | None) -> Skeleton2D | None:
         """Return the person that a pose shows, if any."""
         measured = pose.score >= self.config.joint_threshold
         if measured.sum() < MIN_JOINTS:
             return None
         box = Box.around(pose.xy[measured], float(pose.score[measured].mean()))
-        return Skeleton2D(pose, box) if longer_side(box) >= MIN_PIXELS else None
+        if longer_side(box) < MIN_PIXELS:
+            return None
+        if image is None:
+            return Skeleton2D(pose, box)
+        return Skeleton2D(pose, box, colours(image, pose, self.config.joint_threshold))
 
-    def _worth(self, i: int, seen: Skeleton2D) -> float:
-        """Return how much speaks for a skeleton being that of track i; 0 = it cannot be."""
+    def _worth(self, i: int, seen: Skeleton2D, meets: bool) -> float:
+        """
+        Return how much speaks for a skeleton being that of track i; 0 = it cannot be.
+
+        meets  whether the track overlaps another one
+        """
         track, own = self.tracks[i], i in seen.finders
         if track.hits == 0:
             return NEWCOMER * (own and is_sure(seen))
         like, sure = track.likeness(seen), is_sure(seen)
+        if meets or track.pose is None:  # else it is the same person, whatever the light does
+            alike = resemblance(track.colours, seen.colours)
+            if alike < STRANGER:
+                return 0.0
+            like *= alike
         where_looked_for = own and track.aside is None  # a crop that looks aside may show anybody
         if (where_looked_for and sure) or (
             like >= MIN_LIKENESS and (sure or track.is_usual(seen))
@@ -208,10 +230,13 @@ class Tracker:
             length = ASIDE * longer_side(track.box) / max(float(np.linalg.norm(away)), 1.0)
             track.aside = length * away if shared[i, nearest] > MEETING_IOU else None
 
-    def _note_who_is_apart(self) -> None:
-        seen = [track for track in self.tracks if track.pose is not None]
-        for track, meets in zip(seen, meetings(seen), strict=True):
+    def _note_who_is_apart(self, sightings: Mapping[int, Skeleton2D]) -> None:
+        """Count the images in which tracks are alone, and learn their colours there."""
+        tracks = [self.tracks[i] for i in sightings]
+        for track, seen, meets in zip(tracks, sightings.values(), meetings(tracks), strict=True):
             track.apart += not meets
+            if not meets and is_sure(seen):
+                track.wear(seen.colours)
 
     def _remove(self, gone: list[Track]) -> list[str]:
         """End tracks; return the ids of those that were ever seen, so that somebody knows them."""

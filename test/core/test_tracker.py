@@ -391,3 +391,49 @@ def test_images_that_come_in_bursts_tell_no_speed(apart_ns):
             tracker.advance(stamp_ns)
             tracker.observe([pose_at(replace(LEFT, x_center=150 + off))], stamp_ns)
             assert abs(tracker.tracks[0].velocity).max() < 200
+
+
+RED, BLUE = (200, 30, 30), (30, 60, 180)
+
+
+def shown(*people):
+    """Return a picture of people, (box, colour) each."""
+    image = np.full((480, 640, 3), 128, np.uint8)
+    for box, colour in people:
+        left, top, right, bottom = pose_box(box).corners.astype(int)
+        image[top : bottom + 2, left : right + 2] = colour
+    return image
+
+
+def meet_and_turn_back(tracker, colours, image_of=shown):
+    """Let two people walk up to each other and, after a moment in which neither is seen, back."""
+    for frame in range(24):
+        step = 150 - 15 * min(frame, 22 - frame)
+        people = [replace(LEFT, x_center=320 + side * step) for side in (-1, 1)]
+        hidden = abs(frame - 11) < 3
+        tracker.advance(frame * FRAME_NS)
+        if frame == 0:
+            tracker.associate(people, 0)
+        poses = [pose_at(person, 0.0 if hidden else 0.9) for person in people]
+        image = image_of(*zip(people, colours, strict=True))
+        tracker.observe(poses, frame * FRAME_NS, image)
+    return [track.box.x_center < 320 for track in tracker.tracks]
+
+
+def test_people_who_meet_are_told_apart_by_what_they_wear():
+    assert meet_and_turn_back(Tracker(CONFIG), (RED, BLUE)) == [True, False]
+
+
+@pytest.mark.parametrize('image_of', [shown, lambda *people: None], ids=['image', 'none'])
+def test_people_who_wear_the_same_are_told_apart_by_their_places_alone(image_of):
+    straight_on = meet_and_turn_back(Tracker(CONFIG), (RED, RED), image_of)
+    assert straight_on == [False, True]
+
+
+def test_a_person_alone_stays_the_same_when_the_light_changes():
+    tracker = Tracker(CONFIG)
+    tracker.associate([LEFT], 0)
+    for frame, colour in enumerate([RED] * 10 + [BLUE] * 10):
+        tracker.advance(frame * FRAME_NS)
+        tracker.observe([pose_at(LEFT)], frame * FRAME_NS, shown((LEFT, colour)))
+    assert [track.hits for track in tracker.tracks] == [20]
