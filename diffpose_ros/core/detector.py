@@ -37,7 +37,7 @@ class PersonDetector:
     The picture is shown to it at several sizes: the small people are found in the large view,
     the large people in the small one.
 
-    views         network pixels of the picture's longer side, one number a view
+    views         network pixels of the picture's longer side, one number a view, the largest first
     lowest_score  candidates below are not returned; the caller sets its own threshold above
     precision     numbers that the network computes in
     """
@@ -81,7 +81,10 @@ class PersonDetector:
         image    (H, W, 3)  RGB, any size and aspect
         returns  boxes in pixels of the image
         """
-        found = [self._candidates(image, longer_side) for longer_side in self._views]
+        shown, found = image, []
+        for longer_side in self._views:
+            shown = shrink(shown, longer_side)
+            found.append(self._candidates(shown, image.shape))
         scores, boxes = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(-scores, kind='stable')
         scores, boxes = scores[order], boxes[order]
@@ -89,16 +92,17 @@ class PersonDetector:
         return to_boxes(boxes[kept], scores[kept])
 
     @torch.inference_mode()
-    def _candidates(self, image: NDArray[np.uint8], longer_side: int) -> tuple[Floats, Floats]:
-        """Return scores (n,) and corners (n, 4) in pixels of the image, seen in one view."""
-        shown = shrink(image, longer_side)
+    def _candidates(
+        self, shown: NDArray[np.uint8], shape: tuple[int, ...]
+    ) -> tuple[Floats, Floats]:
+        """Return scores (n,) and corners (n, 4) in an image of this shape, seen in one view."""
         pictures = as_input(shown, self._device).to(self._precision)
         logits, corners = (x.float() for x in self._network(pictures))
         scores, boxes = peaks(logits[0].sigmoid(), corners[0], self._lowest_score)
         check_finite('the detector', logits.cpu().numpy(), boxes)  # a score of NaN is no candidate
         height, width = shown.shape[:2]
         boxes = np.clip(boxes, -0.5, np.array([width, height] * 2) - 0.5)
-        scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2)
+        scale = np.array([shape[1] / width, shape[0] / height] * 2)
         return scores, (boxes + 0.5) * scale - 0.5
 
 
