@@ -33,6 +33,7 @@ class Strength:
     cover_share: float = 0.3
     blur_share: float = 0.25
     grain_share: float = 0.2
+    grey_share: float = 0.15
 
     @classmethod
     def gentle(cls) -> 'Strength':
@@ -203,12 +204,19 @@ def cut_person(shown: Shown, xy: NDArray, rng: Generator) -> Shown:
 
 
 def colour_table(rng: Generator) -> Picture:
-    """Return a random change of brightness, contrast, gamma and colour, (1, 256, 3)."""
+    """Return a random change of exposure, brightness, contrast, gamma and colour, (1, 256, 3)."""
     level = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.normal(0, 0.2))
+    level *= np.exp(rng.normal(0, 0.25))
     contrast, brightness = np.exp(rng.normal(0, 0.2)), rng.normal(0, 0.1)
     colour = np.exp(rng.normal(0, 0.08, 3))
     table = ((level - 0.5) * contrast + 0.5 + brightness) * colour
     return (np.clip(table, 0, 1) * 255).astype(np.uint8)[None]
+
+
+def grey(frames: Picture) -> Picture:
+    """Return the frames (T, h, w, 3) as a camera without colours shows them."""
+    tall = cv2.cvtColor(frames.reshape(-1, *frames.shape[2:]), cv2.COLOR_RGB2GRAY)
+    return np.repeat(tall.reshape(*frames.shape[:3], 1), 3, axis=3)
 
 
 def blur(picture: Picture, rng: Generator) -> Picture:

@@ -72,6 +72,8 @@ class WindowDataset(Dataset):
         if labelled.any() and chance(rng, self.strength.cut_share):
             shown = augment.cut_person(shown, xy[labelled], rng)
             shown.hide_the_rest(frames)
+        if chance(rng, self.strength.grey_share):
+            frames = augment.grey(frames)
         beyond = shown.beyond(xy)
         absent = beyond > ABSENT * wish.size[1]
         xy[absent] = NOWHERE

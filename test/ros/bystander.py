@@ -6,7 +6,11 @@ import subprocess
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
+from diffpose_ros.core.config import PipelineConfig
 from diffpose_ros.msg import FrameTiming, SkeletonArray, SkeletonInfo
+from diffpose_ros.ros.diagnostics import Health
+from diffpose_ros.ros.settings import NodeConfig
+from diffpose_ros.ros.worker import NewestWorker
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -125,6 +129,25 @@ class Graph:
     @property
     def state(self) -> str:
         return self.node._state_machine.current_state[1]
+
+    @property
+    def received(self) -> int:
+        """Images that the node received since it was activated."""
+        return self.node._seq
+
+    @property
+    def worker(self) -> NewestWorker:
+        return self.node._worker
+
+    @property
+    def health(self) -> Health:
+        """What the node's diagnostics are made of."""
+        return self.node._health
+
+    @property
+    def settings(self) -> tuple[PipelineConfig, NodeConfig]:
+        """What the node holds its parameters for."""
+        return self.node._settings.pipeline, self.node._settings.node
 
     def bring_up(self):
         """Configure, activate, and wait until an image would be received."""

@@ -101,7 +101,7 @@ def test_depth_that_comes_after_its_image_is_waited_for(graph, monkeypatch):
     camera, skeletons = DepthCamera(g), g.listen('skeletons')
     camera.show_first(depth_message(METRES), stamp_s=1)
     g.bystander.show(stamp_s=2)
-    wait_for(lambda: g.node._seq == 1)
+    wait_for(lambda: g.received == 1)
     camera.show(depth_message(METRES + 1), stamp_s=2)
     wait_for(lambda: skeletons)
     np.testing.assert_allclose(g.pipeline.frames[0].depth, METRES + 1, rtol=1e-6)

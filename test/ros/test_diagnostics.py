@@ -217,7 +217,7 @@ def test_the_graph_tells_inactive_silent_and_well(graph):
     g = graph(settings={'diagnostics.silent_s': 5.0})
     assert g.wait_for_level('input', OK) == 'unconfigured: no images are taken'
     g.bring_up()
-    g.node._health.since -= 10
+    g.health.since -= 10
     assert 'no image for' in g.wait_for_level('input', ERROR)
     facts = values(g.bystander.diagnostics[-1].status[0])
     assert facts['publishers of /image'] == facts['publishers of /camera_info'] == '1'
@@ -238,7 +238,7 @@ def test_the_graph_tells_every_level_of_the_inference(graph):
     g.pipeline.failures = 1
     g.bystander.show()
     assert 'told to fail' in g.wait_for_level('inference', ERROR)
-    g.node._health.since = g.node._health.last_result = 0.0
+    g.health.since = g.health.last_result = 0.0
     assert 'no image was processed' in g.wait_for_level('inference', STALE)
 
 

@@ -75,7 +75,7 @@ def test_a_stage_that_breaks_is_one_error_and_the_next_image_is_answered(
         g.bystander.show(stamp_s=1)
         wait_for(lambda: broken)
         if isinstance(error, SystemExit):  # which ends the thread, a little later
-            wait_for(lambda: not g.node._worker._thread.is_alive())
+            wait_for(lambda: not g.worker._thread.is_alive())
     g.bystander.show(stamp_s=2)
     g.wait_for_level('inference', ERROR)
     g.bystander.show(stamp_s=3)
@@ -154,7 +154,7 @@ def test_a_dead_worker_is_replaced_with_the_next_image(graph, monkeypatch):
     monkeypatch.setattr('threading.excepthook', lambda arguments: None)
     g = graph().bring_up()
     skeletons = g.listen('skeletons')
-    worker = g.node._worker
+    worker = g.worker
     monkeypatch.setattr(worker, '_work', None)
     g.bystander.show(stamp_s=1)
     wait_for(lambda: not worker._thread.is_alive())

@@ -296,8 +296,8 @@ def test_a_wrong_image_is_told_once_and_the_next_good_one_is_answered(graph, cap
     skeletons = g.listen('skeletons')
     for _ in range(3):
         g.bystander.show(wrong)
-        g.node._health.last_error = ''
-        wait_for(lambda: g.node._health.last_error)
+        g.health.last_error = ''
+        wait_for(lambda: g.health.last_error)
     g.bystander.show(stamp_s=4)
     (msg,) = wait_for(lambda: skeletons)
     assert msg.header.stamp.sec == 4

@@ -105,7 +105,7 @@ def test_an_image_that_waits_for_its_depth_does_not_keep_the_node_from_deactivat
     networks = g.pipeline
     g.node._companions._depths.put(0, None)  # the topic is alive
     g.bystander.show(stamp_s=5)
-    wait_for(lambda: g.node._worker._waiting is None and g.node._seq)
+    wait_for(lambda: g.worker._waiting is None and g.received)
     g.node.trigger_deactivate()
     assert (g.state, g.pipeline) == ('inactive', networks)
 

@@ -125,7 +125,7 @@ def test_images_that_come_during_work_are_dropped_and_counted_but_the_newest(gra
     g.pipeline.go.clear()
     for n in range(1, 6):
         g.bystander.show(stamp_s=n)
-        wait_for(lambda n=n: g.node._seq == n)
+        wait_for(lambda n=n: g.received == n)
         wait_for(lambda: g.pipeline.frames)
     g.pipeline.go.set()
     wait_for(lambda: len(timing) == 2)
@@ -214,7 +214,7 @@ def test_stale_images_are_dropped_when_a_limit_is_set(graph):
     skeletons = g.listen('skeletons')
     now_s = time.time()
     g.bystander.show(stamp_s=now_s - 60)
-    wait_for(lambda: g.node._health.last_error)
+    wait_for(lambda: g.health.last_error)
     g.bystander.show(stamp_s=now_s)
     (msg,) = wait_for(lambda: skeletons)
     assert msg.header.stamp.sec == int(now_s)

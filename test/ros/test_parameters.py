@@ -75,12 +75,12 @@ def test_every_setting_is_a_parameter_that_describes_itself(graph):
     ],
 )
 def test_a_wrong_value_is_refused_with_a_reason_and_changes_nothing(graph, name, value, reason):
-    node = graph().node
-    before = node._settings.pipeline, node._settings.node
+    g = graph()
+    node, before = g.node, g.settings
     (result,) = node.set_parameters([Parameter(name, value=value)])
     assert not result.successful
     assert reason in result.reason.lower()
-    assert (node._settings.pipeline, node._settings.node) == before
+    assert g.settings == before
     assert node.get_parameter(name).value == ALL[name][0]
 
 
@@ -89,7 +89,7 @@ def test_the_same_holds_over_the_service(graph):
     wanted = [Parameter('inference.steps', value=n).to_parameter_msg() for n in (3, 1000)]
     answer = g.call(SetParameters, 'set_parameters', parameters=wanted)
     assert [result.successful for result in answer.results] == [True, False]
-    assert g.node._settings.pipeline.inference.steps == 3
+    assert g.settings[0].inference.steps == 3
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_wrong_start_value_is_refused_as_well(graph, name, value, told):
 
 
 def test_a_whole_number_is_taken_where_a_fraction_is_meant(graph):
-    node = graph(settings={'markers.sigma': 1}).node
-    assert node._settings.node.markers.sigma == 1.0
-    (result,) = node.set_parameters([Parameter('markers.sigma', value=3)])
+    g = graph(settings={'markers.sigma': 1})
+    assert g.settings[1].markers.sigma == 1.0
+    (result,) = g.node.set_parameters([Parameter('markers.sigma', value=3)])
     assert result.successful
-    assert node._settings.node.markers.sigma == 3.0
+    assert g.settings[1].markers.sigma == 3.0

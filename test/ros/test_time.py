@@ -19,7 +19,7 @@ def test_the_age_of_images_is_told_by_simulated_time_where_that_is_used(graph):
     clock.publish(now)
     wait_for(lambda: g.node.get_clock().now().nanoseconds == 1000 * 10**9)
     g.bystander.show(stamp_s=900)
-    wait_for(lambda: 'max_age_ms' in g.node._health.last_error)
+    wait_for(lambda: 'max_age_ms' in g.health.last_error)
     g.bystander.show(stamp_s=999.5)
     wait_for(lambda: skeletons and timing)
     assert [msg.header.stamp.sec for msg in skeletons] == [999]
@@ -33,7 +33,7 @@ def test_an_image_that_comes_late_is_left_out_and_everybody_stays(graph):
         g.bystander.show(stamp_s=stamp_s)
         wait_for(lambda n=answers: len(timing) == n)
         if stamp_s == 1.032:
-            wait_for(lambda: 'older than the one before' in g.node._health.last_error)
+            wait_for(lambda: 'older than the one before' in g.health.last_error)
     assert [frame.stamp_ns for frame in g.pipeline.frames] == [10**9, 1_033_000_000, 1_066_000_000]
 
 
@@ -57,5 +57,5 @@ def test_an_image_without_a_stamp_has_no_age(graph):
 def test_an_image_without_a_stamp_is_not_taken_for_fresh(graph):
     g = graph(settings={'max_age_ms': 1000.0}).bring_up()
     g.bystander.show(stamp_s=0)
-    wait_for(lambda: 'of unknown age' in g.node._health.last_error)
+    wait_for(lambda: 'of unknown age' in g.health.last_error)
     assert not g.pipeline.frames

@@ -96,6 +96,13 @@ def test_spoiled_pictures_keep_their_size_and_change(spoil):
         assert (spoiled != picture).any()
 
 
+def test_a_camera_without_colours_shows_them_as_grey():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 3), np.uint8)
+    shown = augment.grey(frames)
+    luma = frames @ [0.299, 0.587, 0.114]  # ITU-R BT.601
+    np.testing.assert_allclose(shown, np.stack([luma] * 3, axis=-1), atol=1)
+
+
 def test_covering_hides_a_part_and_not_the_whole():
     picture, other = (np.full((64, 48, 3), v, np.uint8) for v in (10, 200))
     hidden = [

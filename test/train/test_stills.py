@@ -77,6 +77,11 @@ def test_a_person_whom_the_border_cuts_has_joints_that_are_not_to_be_found():
     assert absent > 40
 
 
+def test_a_camera_without_colours_has_none_in_any_frame_of_a_window():
+    data = dataset(crowd(), replace(PLAIN, grey_share=1.0))
+    assert (np.ptp(data[Wish(3, SIZE, True)]['frames'], axis=1) == 0).all()
+
+
 def test_windows_are_drawn_from_the_films_and_single_frames_from_the_photographs():
     photographs, films = crowd(2), crowd(3)
     mixture = Mixture((photographs, films), (1.0, 0.0), (0.0, 1.0))
