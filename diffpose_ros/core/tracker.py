@@ -114,6 +114,8 @@ class Tracker:
             [[self._worth(i, seen, meet[i]) for seen in people] for i in range(len(poses))]
         )
         pairs = assign(worth.reshape(len(poses), len(people)), 1e-9)
+        unclaimed = [seen for j, seen in enumerate(people) if j not in pairs.values()]
+        strangers = [seen for seen in unclaimed if self._is_stranger(seen)]
         for i, track in enumerate(self.tracks):
             track.pose, track.stamp_ns = None, stamp_ns
             if i in pairs:
@@ -122,9 +124,12 @@ class Tracker:
         taken = {i for j in pairs.values() for i in people[j].finders} - pairs.keys()
         self._look_aside(taken)
         again = self._look_closer({i: seen for i, seen in found.items() if i not in taken})
-        return self._remove(
+        lost = self._remove(
             [t for i, t in enumerate(self.tracks) if i not in again and self._ends(t, i in taken)]
         )
+        for seen in strangers:
+            self._begin(seen.box, stamp_ns).take(seen)
+        return lost
 
     def see_by(self, camera: Camera) -> None:
         """Take it that everybody was seen by this camera, which was not known before."""
@@ -144,8 +149,13 @@ class Tracker:
         self.crowded = len(candidates) > free
         for box in self._in_turn(candidates)[: min(MAX_CANDIDATES, free)]:
             self._tried.append(box)
-            self.born += 1
-            self.tracks.append(Track(f'b{self.born:04d}', box, stamp_ns, stamp_ns))
+            self._begin(box, stamp_ns)
+
+    def _begin(self, box: Box, stamp_ns: int) -> Track:
+        self.born += 1
+        track = Track(f'b{self.born:04d}', box, stamp_ns, stamp_ns, stamp_ns=stamp_ns)
+        self.tracks.append(track)
+        return track
 
     def _in_turn(self, candidates: list[Box]) -> list[Box]:
         """Put those first that were not tried of late: a thing must not keep people out."""
@@ -198,6 +208,16 @@ class Tracker:
         ):
             return like * seen.score + OWN * (own and track.pose is not None)
         return 0.0
+
+    def _is_stranger(self, seen: Skeleton2D) -> bool:
+        """Say whether a skeleton that no track takes stands where one looks for other clothes."""
+        seekers = [self.tracks[i] for i in seen.finders]
+        return is_sure(seen) and any(
+            track.hits > 0
+            and track.aside is None
+            and resemblance(track.colours, seen.colours) < STRANGER
+            for track in seekers
+        )
 
     def _ends(self, track: Track, taken: bool) -> bool:
         """Say whether a track is at its end; taken: somebody else got what its crop shows."""
