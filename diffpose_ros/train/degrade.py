@@ -6,15 +6,15 @@ import numpy as np
 
 
 def recoloured(image: Image, rng: np.random.Generator, strength: float) -> Image:
-    """Return the picture in other light: brightness, contrast, gamma, tint, sometimes grey."""
-    if rng.random() < 0.12 * strength:
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        image = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+    """Return the picture in other light: exposure, contrast, gamma, tint, sometimes grey."""
     gain = np.exp(rng.normal(0, 0.2 * strength) + rng.normal(0, 0.06 * strength, 3))
     offset, gamma = rng.normal(0, 0.08 * strength), np.exp(rng.normal(0, 0.2 * strength))
-    values = np.linspace(0, 1, 256)[:, None] ** gamma
+    values = np.linspace(0, 1, 256)[:, None] ** gamma * np.exp(rng.normal(0, 0.6 * strength))
     table = np.clip((values - 0.5) * gain + 0.5 + offset, 0, 1) * 255
-    return cv2.LUT(image, table.astype(np.uint8)[None])
+    image = cv2.LUT(image, table.astype(np.uint8)[None])
+    if rng.random() < 0.25 * strength:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return image
 
 
 def degraded(image: Image, rng: np.random.Generator) -> Image:
