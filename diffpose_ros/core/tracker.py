@@ -127,7 +127,7 @@ class Tracker:
         lost = self._remove(
             [t for i, t in enumerate(self.tracks) if i not in again and self._ends(t, i in taken)]
         )
-        for seen in strangers:
+        for seen in strangers[: self._free]:
             self._begin(seen.box, stamp_ns).take(seen)
         return lost
 
@@ -142,12 +142,16 @@ class Tracker:
         self._tried.clear()
         return self._remove(list(self.tracks))
 
+    @property
+    def _free(self) -> int:
+        """How many more people there may be."""
+        return max(0, self.config.max_people - len(self.tracks))
+
     def _start(self, strangers: Sequence[Box], stamp_ns: int) -> None:
         threshold = self.config.detector.score_threshold
         candidates = [box for box in strangers if box.score >= threshold]
-        free = max(0, self.config.max_people - len(self.tracks))
-        self.crowded = len(candidates) > free
-        for box in self._in_turn(candidates)[: min(MAX_CANDIDATES, free)]:
+        self.crowded = len(candidates) > self._free
+        for box in self._in_turn(candidates)[: min(MAX_CANDIDATES, self._free)]:
             self._tried.append(box)
             self._begin(box, stamp_ns)
 
