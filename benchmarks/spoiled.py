@@ -16,6 +16,7 @@ from diffpose_ros.evaluate.arguments import json_file
 from diffpose_ros.evaluate.clip import measure
 from diffpose_ros.evaluate.clip_labels import labelled_frames, read_labels
 from diffpose_ros.evaluate.figures import write_figures
+from diffpose_ros.train.augment import grey
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -30,11 +31,6 @@ NOISE = 25.0  # grey levels, standard deviation
 def as_is(image: Picture) -> Picture:
     """Return the image."""
     return image
-
-
-def grey(image: Picture) -> Picture:
-    """Return what a camera without colours shows."""
-    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def dim(image: Picture) -> Picture:

@@ -59,9 +59,10 @@ class Stage2D:
         found: dict[int, Pose2D] = {}
         for newcomers, reach in ((False, settings.window), (True, 1)):
             group = [i for i, track in enumerate(tracks) if (track.hits == 0) == newcomers]
-            window = self._window(known, len(frames) - 1, reach)
-            poses = self._look([tracks[i] for i in group], window, settings)
-            found |= zip(group, poses, strict=True)
+            if group:
+                window = self._window(known, len(frames) - 1, reach)
+                poses = self._look([tracks[i] for i in group], window, settings)
+                found |= zip(group, poses, strict=True)
         forget_others(tracks, known)
         return [found[i] for i in range(len(tracks))]
 
@@ -91,8 +92,6 @@ class Stage2D:
         self, tracks: list[Track], window: list[Frame | None], settings: InferenceConfig
     ) -> list[Pose2D]:
         """Return the poses that the crops of the tracks show through a window."""
-        if not tracks:
-            return []
         crops = [self._aim(track) for track in tracks]
         self._fill_features(window, tracks, crops, self._estimator.views(settings.ensembles))
         batch = self._run(*self._stack(window, tracks), settings)

@@ -217,9 +217,7 @@ class Tracker:
         """Say whether a skeleton that no track takes stands where one looks for other clothes."""
         seekers = [self.tracks[i] for i in seen.finders]
         return is_sure(seen) and any(
-            track.hits > 0
-            and track.aside is None
-            and resemblance(track.colours, seen.colours) < STRANGER
+            track.aside is None and resemblance(track.colours, seen.colours) < STRANGER
             for track in seekers
         )
 

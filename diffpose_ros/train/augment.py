@@ -213,10 +213,10 @@ def colour_table(rng: Generator) -> Picture:
     return (np.clip(table, 0, 1) * 255).astype(np.uint8)[None]
 
 
-def grey(frames: Picture) -> Picture:
-    """Return the frames (T, h, w, 3) as a camera without colours shows them."""
-    tall = cv2.cvtColor(frames.reshape(-1, *frames.shape[2:]), cv2.COLOR_RGB2GRAY)
-    return np.repeat(tall.reshape(*frames.shape[:3], 1), 3, axis=3)
+def grey(pictures: Picture) -> Picture:
+    """Return pictures (..., h, w, 3) as a camera without colours shows them."""
+    tall = cv2.cvtColor(pictures.reshape(-1, *pictures.shape[-2:]), cv2.COLOR_RGB2GRAY)
+    return np.repeat(tall.reshape(*pictures.shape[:-1], 1), 3, axis=-1)
 
 
 def blur(picture: Picture, rng: Generator) -> Picture:

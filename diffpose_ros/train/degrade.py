@@ -2,6 +2,7 @@
 
 import cv2
 from diffpose_ros.data.frames import Image
+from diffpose_ros.train.augment import grey
 import numpy as np
 
 
@@ -13,7 +14,7 @@ def recoloured(image: Image, rng: np.random.Generator, strength: float) -> Image
     table = np.clip((values - 0.5) * gain + 0.5 + offset, 0, 1) * 255
     image = cv2.LUT(image, table.astype(np.uint8)[None])
     if rng.random() < 0.25 * strength:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        image = grey(image)
     return image
 
 

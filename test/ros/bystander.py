@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 import subprocess
 import time
+from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diffpose_ros.core.config import PipelineConfig
@@ -116,6 +117,11 @@ def rgb_message(pixels: np.ndarray | None = None) -> Image:
     )
 
 
+class Settings(NamedTuple):
+    pipeline: PipelineConfig
+    node: NodeConfig
+
+
 class Graph:
     """The node and the bystander."""
 
@@ -145,9 +151,9 @@ class Graph:
         return self.node._health
 
     @property
-    def settings(self) -> tuple[PipelineConfig, NodeConfig]:
-        """What the node holds its parameters for."""
-        return self.node._settings.pipeline, self.node._settings.node
+    def settings(self) -> Settings:
+        """What the node holds its parameters for, at this moment."""
+        return Settings(self.node._settings.pipeline, self.node._settings.node)
 
     def bring_up(self):
         """Configure, activate, and wait until an image would be received."""

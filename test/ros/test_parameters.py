@@ -89,7 +89,7 @@ def test_the_same_holds_over_the_service(graph):
     wanted = [Parameter('inference.steps', value=n).to_parameter_msg() for n in (3, 1000)]
     answer = g.call(SetParameters, 'set_parameters', parameters=wanted)
     assert [result.successful for result in answer.results] == [True, False]
-    assert g.settings[0].inference.steps == 3
+    assert g.settings.pipeline.inference.steps == 3
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_wrong_start_value_is_refused_as_well(graph, name, value, told):
 
 def test_a_whole_number_is_taken_where_a_fraction_is_meant(graph):
     g = graph(settings={'markers.sigma': 1})
-    assert g.settings[1].markers.sigma == 1.0
+    assert g.settings.node.markers.sigma == 1.0
     (result,) = g.node.set_parameters([Parameter('markers.sigma', value=3)])
     assert result.successful
-    assert g.settings[1].markers.sigma == 3.0
+    assert g.settings.node.markers.sigma == 3.0
