@@ -38,6 +38,11 @@ def dim(image: Picture) -> Picture:
     return cv2.convertScaleAbs(image, alpha=0.25)
 
 
+def hazy(image: Picture) -> Picture:
+    """Return the image with two fifths of its contrast, and bright."""
+    return cv2.convertScaleAbs(image, alpha=0.4, beta=120)
+
+
 def overexposed(image: Picture) -> Picture:
     """Return the image so bright that much of it is white."""
     return cv2.convertScaleAbs(image, alpha=1.8, beta=30)
@@ -67,7 +72,17 @@ def blue_for_red(image: Picture) -> Picture:
 
 WAYS: dict[str, Callable[[Picture], Picture]] = {
     way.__name__: way
-    for way in (as_is, grey, dim, overexposed, out_of_focus, squeezed, noisy, blue_for_red)
+    for way in (
+        as_is,
+        grey,
+        dim,
+        hazy,
+        overexposed,
+        out_of_focus,
+        squeezed,
+        noisy,
+        blue_for_red,
+    )
 }
 
 

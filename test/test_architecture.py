@@ -14,7 +14,7 @@ ROS_TOOLS = ('launch', 'ament_index_python', 'rosbag2_py', 'builtin_interfaces',
 # core/ has two floors: these at the bottom of the house, the rest above both models
 NOUNS = (
     *('skeleton', 'people', 'camera', 'crop', 'clip', 'config', 'checkpoint', 'files', 'share'),
-    *('gaussian', 'replay'),
+    *('gaussian', 'light', 'replay'),
 )
 FLOORS = {
     'core': 0,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import cv2
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
+from diffpose_ros.core.light import well_lit
 from diffpose_ros.core.people import Box, check_finite, overlaps
 from diffpose_ros.video2d.layers import fold_batch_norms, to_channels_last
 import numpy as np
@@ -81,7 +82,7 @@ class PersonDetector:
         image    (H, W, 3)  RGB, any size and aspect
         returns  boxes in pixels of the image
         """
-        shown, found = image, []
+        shown, found = well_lit(shrink(image, self._views[0])), []
         for longer_side in self._views:
             shown = shrink(shown, longer_side)
             found.append(self._candidates(shown, image.shape))
