@@ -33,7 +33,7 @@ class Strength:
     cover_share: float = 0.3
     blur_share: float = 0.25
     grain_share: float = 0.2
-    grey_share: float = 0.15
+    grey_share: float = 0.3
 
     @classmethod
     def gentle(cls) -> 'Strength':
@@ -208,7 +208,7 @@ def colour_table(rng: Generator) -> Picture:
     level = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.normal(0, 0.2))
     level *= np.exp(rng.normal(0, 0.25))
     contrast, brightness = np.exp(rng.normal(0, 0.2)), rng.normal(0, 0.1)
-    colour = np.exp(rng.normal(0, 0.08, 3))
+    colour = np.exp(rng.normal(0, 0.12, 3))
     table = ((level - 0.5) * contrast + 0.5 + brightness) * colour
     return (np.clip(table, 0, 1) * 255).astype(np.uint8)[None]
 

@@ -4,7 +4,8 @@ One step of training the 2D video estimator: noise, prediction, loss that bears 
 The paper starts from a backbone that already knows people. Here a plain heatmap head teaches
 the backbone: alone in the first part of a run, WARM_UP, then beside the diffusion model. With it
 the diffusion model is compared; checkpoints leave it out. A run that continues another one's
-weights has a head that knows, so both learn from its first step.
+weights has a head that knows, so both learn from its first step; one from a checkpoint has a new
+head, which learns alone at first, while the diffusion model goes on.
 
 A sampler's second step does not see the truth in noise, as in Ho et al. 2020, but the network's
 own first answer in noise. Most examples are made like that (exposure bias, Ning et al. 2023).
@@ -14,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 import math
 from pathlib import Path
 
+from diffpose_ros.core.checkpoint import Checkpoint, restore
 from diffpose_ros.train.loop import average_gradients, Budget, Ema, part, RunFolder
 from diffpose_ros.video2d.decoder import Scales
 from diffpose_ros.video2d.heatmap import encode, project, SIGMA_SHARE
@@ -25,6 +27,7 @@ from torch.nn.attention import sdpa_kernel, SDPBackend
 
 OUTLIER = 1.2  # loss of a joint, in energies of its target, from which it may be mislabelled
 WARM_UP = 0.5  # share of the run that teaches the backbone alone
+HEAD_ALONE = 0.1  # share of a run from a checkpoint in which its new plain head teaches nobody
 ROBUST_FROM = 0.8  # share of the run after which outliers lose weight
 FIRST_SHARE = 0.35  # of the examples are pure noise, the sampler's first step
 TRUTH_SHARE = 0.3  # of the others hide the truth in noise; the rest the network's own first answer
@@ -109,6 +112,12 @@ class Learner(nn.Module):
         joints = len(network.config.joints.joints)
         self.plain_head = PlainHead(network.backbone.channels, joints)
         self.warm_up = WARM_UP
+        self.head_alone = 0.0
+
+    def continue_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Take over the weights of a checkpoint of kind pose2d; ValueError if they do not fit."""
+        restore(self.network, checkpoint)
+        self.warm_up, self.head_alone = 0.0, HEAD_ALONE
 
     def continue_run(self, folder: Path) -> None:
         """
@@ -137,7 +146,8 @@ class Learner(nn.Module):
             present = present.new_zeros(len(present), config.slots)
             present[:, config.past] = True
         window = spread_out(network, batch['frames'], present)
-        predicted = self.plain_head(window[:, config.past]).float()
+        key = window[:, config.past]
+        predicted = self.plain_head(key.detach() if progress < self.head_alone else key).float()
         target = encode(batch['xy'], *predicted.shape[2:])
         loss = pose_loss(predicted, target, weight, progress)
         if progress < self.warm_up:

@@ -9,7 +9,7 @@ import sys
 
 import cv2
 from diffpose_ros.core.arguments import count
-from diffpose_ros.core.checkpoint import load_checkpoint, restore
+from diffpose_ros.core.checkpoint import load_checkpoint
 from diffpose_ros.core.device import pick_device
 from diffpose_ros.data.labelled import People
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict
@@ -177,7 +177,7 @@ def start(learner: Learner, weights: str) -> None:
     if Path(weights).is_dir():
         learner.continue_run(Path(weights))
     else:
-        restore(learner.network, load_checkpoint(weights, 'pose2d'))
+        learner.continue_checkpoint(load_checkpoint(weights, 'pose2d'))
 
 
 def make_loader(

@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+from diffpose_ros.core.checkpoint import Checkpoint
 from diffpose_ros.train.loop import Budget, Ema, RunFolder
 from diffpose_ros.train.pose_trainer import (
     draw_steps,
     FIRST_SHARE,
+    HEAD_ALONE,
     Learner,
     pose_loss,
     ROBUST_FROM,
@@ -132,3 +134,28 @@ def test_a_run_of_another_network_cannot_be_continued(tmp_path, small_config):
     )
     with pytest.raises(ValueError, match='trained another network'):
         Learner(PoseNetwork(small_config)).continue_run(tmp_path)
+
+
+def test_the_new_head_of_a_checkpoint_disturbs_nothing_at_first(small_config):
+    trained = PoseNetwork(small_config)
+    checkpoint = Checkpoint('small', 'pose2d', {}, trained.state_dict(), '', {})
+    batch = {
+        'frames': torch.randint(0, 256, (4, 1, 3, 64, 48), dtype=torch.uint8),
+        'present': torch.ones(4, 1, dtype=torch.bool),
+        'xy': 40 * torch.rand(4, 15, 2),
+        'weight': torch.ones(4, 15),
+    }
+
+    def lessons(head: int, progress: float) -> torch.Tensor:
+        """Return what the backbone learns beside a head drawn by this seed."""
+        torch.manual_seed(head)
+        learner = Learner(PoseNetwork(small_config))
+        learner.continue_checkpoint(checkpoint)
+        torch.manual_seed(0)
+        learner.loss(batch, progress).backward()
+        assert any(weights.grad.any() for weights in learner.plain_head.parameters())
+        return torch.cat([w.grad.flatten() for w in learner.network.backbone.parameters()])
+
+    assert lessons(1, 0.0).any()  # by the diffusion model
+    torch.testing.assert_close(lessons(1, 0.0), lessons(2, 0.0))
+    assert not torch.allclose(lessons(1, HEAD_ALONE), lessons(2, HEAD_ALONE))
