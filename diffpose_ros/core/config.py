@@ -133,7 +133,7 @@ class PipelineConfig(Checked):
     precision: str = setting(
         'auto',
         'numbers of the detector and of the 2D model; auto = bfloat16 where the device is made '
-        'for it (NVIDIA Ampere and newer, Intel AMX)',
+        'for it (NVIDIA Ampere and newer, Intel AMX, AVX512_BF16)',
         choices=PRECISIONS,
     )
     pose2d_model: str = setting('', 'checkpoint of the video estimator; empty = the packaged one')

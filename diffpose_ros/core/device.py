@@ -39,6 +39,6 @@ def is_fast_at_bfloat16(device: torch.device) -> bool:
     """Say whether the device multiplies matrices of bfloat16 by itself."""
     if device.type == 'cuda':
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    # Processors with AVX-512 alone are slower at it than at float32. Older torch does not tell.
+    # Other processors are slower at it than at float32. Older torch does not tell.
     known = torch.cpu.get_capabilities() if hasattr(torch.cpu, 'get_capabilities') else {}
-    return bool(known.get('amx_bf16', False))
+    return any(known.get(units) for units in ('amx_bf16', 'avx512_bf16'))

@@ -26,12 +26,21 @@ def test_auto_takes_the_processor_where_no_gpu_works(monkeypatch, seen):
     assert pick_device('auto').type == 'cpu'
 
 
-@pytest.mark.parametrize('made_for_it', [False, True])
-def test_auto_takes_short_numbers_where_the_processor_is_made_for_them(monkeypatch, made_for_it):
-    told = {'amx_bf16': made_for_it}
+@pytest.mark.parametrize(
+    ('told', 'expected'),
+    [
+        ({'amx_bf16': True, 'avx512_bf16': True}, torch.bfloat16),
+        ({'amx_bf16': False, 'avx512_bf16': True}, torch.bfloat16),
+        ({'amx_bf16': False, 'avx512_f': True}, torch.float32),
+        ({}, torch.float32),
+    ],
+    ids=['Xeon with AMX', 'EPYC with AVX512_BF16', 'AVX-512 alone', 'another architecture'],
+)
+def test_auto_takes_short_numbers_where_the_processor_is_made_for_them(
+    monkeypatch, told, expected
+):
     monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: told, raising=False)
-    precision = pick_precision('auto', torch.device('cpu'))
-    assert precision == (torch.bfloat16 if made_for_it else torch.float32)
+    assert pick_precision('auto', torch.device('cpu')) == expected
 
 
 def test_a_torch_that_tells_nothing_of_the_processor_computes_in_long_numbers(monkeypatch):
