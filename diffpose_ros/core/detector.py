@@ -6,10 +6,9 @@ picture. It is learned as the tight box of the body's joints (ankles to top of t
 grown on every side by 5 % of its longer side, because hands and feet reach beyond the joints.
 """
 
-from collections.abc import Sequence
-
 import cv2
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
+from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector_network import DetectorNetwork, PADDING
 from diffpose_ros.core.light import well_lit
 from diffpose_ros.core.people import Box, check_finite, overlaps
@@ -22,6 +21,8 @@ from torch.nn import functional as F
 
 Floats = NDArray[np.floating]
 BODY_MARGIN = 0.05  # of the joint box's longer side
+LONGER_SIDE = DetectorConfig().longer_side
+MOST_OF_LAST = 200  # pixels of the smallest view: people who fill it are known
 
 
 def body_corners(joints: Floats) -> NDArray[np.float64]:
@@ -35,10 +36,10 @@ class PersonDetector:
     """
     Finds people with a DetectorNetwork that knows people of 20 to 140 pixels.
 
-    The picture is shown to it at several sizes: the small people are found in the large view,
-    the large people in the small one.
+    The picture is shown to it at several sizes, each half of the one before: the small people are
+    found in the largest view, the large people in the smallest.
 
-    views         network pixels of the picture's longer side, one number a view, the largest first
+    longer_side   of the picture in its largest view, network pixels
     lowest_score  candidates below are not returned; the caller sets its own threshold above
     precision     numbers that the network computes in
     """
@@ -47,14 +48,16 @@ class PersonDetector:
         self,
         network: DetectorNetwork,
         device: torch.device,
-        views: Sequence[int] = (288, 144),
+        longer_side: int = LONGER_SIDE,
         lowest_score: float = 0.1,
         precision: torch.dtype = torch.float32,
     ) -> None:
         fold_batch_norms(network.eval())
         self._network = to_channels_last(network).to(device, precision)
         self._device, self._precision = device, precision
-        self._views = tuple(views)
+        self._views = [longer_side]
+        while self._views[-1] > MOST_OF_LAST:
+            self._views.append(self._views[-1] // 2)
         self._lowest_score = lowest_score
 
     @classmethod
@@ -63,12 +66,13 @@ class PersonDetector:
         checkpoint: Checkpoint,
         device: torch.device,
         precision: torch.dtype = torch.float32,
+        longer_side: int = LONGER_SIDE,
     ) -> 'PersonDetector':
         """Build the network that the checkpoint describes and load its weights."""
         with building(checkpoint):
             network = DetectorNetwork(**checkpoint.config)
             restore(network, checkpoint)
-            return cls(network, device, precision=precision)
+            return cls(network, device, longer_side, precision=precision)
 
     def warm_up(self) -> None:
         """Run the network on an empty picture; raise ValueError if that goes wrong."""

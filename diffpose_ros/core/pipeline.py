@@ -283,7 +283,7 @@ def load_detector(
     """Return the detector that the source asks for; None where people come from elsewhere."""
     if config.source == 'embedded':
         checkpoint = load_checkpoint(config.model or DETECTOR, 'detector')
-        return PersonDetector.from_checkpoint(checkpoint, device, precision)
+        return PersonDetector.from_checkpoint(checkpoint, device, precision, config.longer_side)
     if config.source == 'transformers':
         if not config.model:
             raise ValueError(

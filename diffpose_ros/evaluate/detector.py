@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 Floats = NDArray[np.floating]
 LEAST_IOU = 0.5
+DEFAULT = DetectorConfig()
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--video', type=Path, help='instead of --images, with --labels')
     parser.add_argument('--labels', type=Path, help='NPZ with joints_px of every frame')
     parser.add_argument(
+        '--longer-side', type=count, default=DEFAULT.longer_side, help='of the largest view, px'
+    )
+    parser.add_argument(
         '--threads', type=count, default=2, help='processor threads of the network'
     )
     parser.add_argument('--out', type=json_file, required=True, help='JSON with the figures')
@@ -72,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError('give either --images, or --video and --labels')
     torch.set_num_threads(args.threads)
     checkpoint = load_checkpoint(args.checkpoint, 'detector')
-    detector = PersonDetector.from_checkpoint(checkpoint, torch.device('cpu'))
+    detector = PersonDetector.from_checkpoint(
+        checkpoint, torch.device('cpu'), longer_side=args.longer_side
+    )
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)
     outcomes = [look(detector, image, bodies) for image, bodies in tqdm(pictures, unit='picture')]
@@ -129,7 +135,7 @@ def rightness(boxes: Sequence[Box], bodies: Sequence[Floats]) -> NDArray[np.bool
 
 def measure(outcomes: Sequence[PictureResult]) -> dict[str, float]:
     """Return the figures; precision, recall and false alarms at the default threshold."""
-    threshold = DetectorConfig().score_threshold
+    threshold = DEFAULT.score_threshold
     scores = np.concatenate([outcome.scores for outcome in outcomes])
     right = np.concatenate([outcome.right for outcome in outcomes])
     people = sum(outcome.people for outcome in outcomes)

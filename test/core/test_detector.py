@@ -1,7 +1,12 @@
+from itertools import islice
+
+import cv2
 from diffpose_ros.core.checkpoint import load_checkpoint
+from diffpose_ros.core.config import DetectorConfig
 from diffpose_ros.core.detector import body_corners, keep_distinct, peaks, PersonDetector
 from diffpose_ros.core.detector_network import boxes_of_cells, DetectorNetwork
 from diffpose_ros.core.people import corners_of, overlaps
+from diffpose_ros.core.pipeline import load_detector
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.offline.video import VideoReader
 from diffpose_ros.video2d.layers import fold_batch_norms
@@ -105,6 +110,21 @@ def test_the_body_box_reaches_beyond_the_joints_by_a_share_of_the_longer_side():
 @pytest.fixture(scope='module')
 def packaged():
     return PersonDetector.from_checkpoint(load_checkpoint('detector_compact', 'detector'), CPU)
+
+
+@pytest.mark.parametrize(('longer_side', 'least', 'most'), [(288, 0, 8), (576, 15, 16)])
+def test_a_larger_view_finds_people_far_away(longer_side, least, most):
+    detector = load_detector(DetectorConfig(longer_side=longer_side), CPU)
+    joints = np.load(find_shared('demo/walk.npz'))['joints_px'].reshape(164, -1, 2)
+    found, images = 0, islice(VideoReader(find_shared('demo/walk.mp4')), 0, 160, 10)
+    for body_joints, (_, image) in zip(joints[::10], images, strict=False):
+        far = np.full_like(image, 90)
+        far[-80:, :106] = cv2.resize(image, (106, 80), interpolation=cv2.INTER_AREA)
+        body = body_corners(body_joints / 6 + np.array([0, 400]))  # a 12th of the width tall
+        boxes = [box.corners for box in detector.detect(far) if box.score > 0.4]
+        (iou,), _ = overlaps(body[None], np.reshape(boxes, (-1, 4)))
+        found += iou.max(initial=0) > 0.5
+    assert least <= found <= most
 
 
 def test_nobody_is_found_where_nobody_is(packaged):
