@@ -24,6 +24,7 @@ STAGES = ('pose2d', 'lift3d')  # their cost depends on the effort
 WINDOW = 40  # images that the percentile is about
 SAMPLES = 9  # images whose median is the cost of one workload
 HALF_LIFE = 50  # images after which the cost of a workload not met again counts half
+HARDLY_MORE = 1.1
 ROOM = 0.85  # share of the budget that a new choice may fill
 PATIENCE = 8  # images for which more must have fitted before more is tried
 MOST_PATIENCE = 64  # it doubles whenever a raise has to be taken back
@@ -202,10 +203,11 @@ def _highest(latencies_ms: list[Floats], limit_ms: float) -> int:
     Return the highest rung whose 95th percentile is within the limit.
 
     Where not even that of the lowest is, the median counts: cutting does not help against hiccups
-    that are rare and long.
+    that are rare and long. Where that is not either, the highest that costs hardly more than the
+    lowest: people are not given up for nothing.
     """
     for latency in latencies_ms:
         fits = np.flatnonzero(latency <= limit_ms)
         if fits.size:
             return int(fits[-1])
-    return 0
+    return int(np.flatnonzero(latency <= HARDLY_MORE * latency[0])[-1])

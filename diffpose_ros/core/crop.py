@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import math
 
 import cv2
+from diffpose_ros.core.light import well_lit
 from diffpose_ros.core.people import Box
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,22 @@ class Crop:
         return cls(left, top, width, height, size)
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the pixels (rows, columns, 3) of the crop; black beyond the border."""
+        """
+        Return the pixels (rows, columns, 3) of the crop, well lit; black beyond the border.
+
+        By itself, so somebody in the dark corner of a bright image is well lit, too.
+        """
         shrinks = self.width > self.size[0]
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(self._part(image), self.size, interpolation=method), np.uint8)
+        cut = np.asarray(cv2.resize(self._part(image), self.size, interpolation=method), np.uint8)
+        return well_lit(cut, self._inside(image))
+
+    def _inside(self, image: NDArray[np.uint8]) -> tuple[slice, slice]:
+        """Return the rows and columns of the crop that show the image."""
+        height, width = image.shape[:2]
+        corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
+        low, high = np.clip(np.rint(self.to_crop(corners) + 0.5), 0, self.size).astype(int)
+        return slice(low[1], high[1]), slice(low[0], high[0])
 
     def _part(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the rectangle at its own size, without a copy where it is inside the image."""

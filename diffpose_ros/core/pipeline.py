@@ -22,7 +22,7 @@ from diffpose_ros.core.detector_transformers import TransformersDetector
 from diffpose_ros.core.device import pick_device, pick_precision
 from diffpose_ros.core.people import Box, Frame, FrameResult, InferenceInfo, Person
 from diffpose_ros.core.skeleton import H36M_17
-from diffpose_ros.core.stage2d import SPACING_S, Stage2D
+from diffpose_ros.core.stage2d import MAX_GAP_S, SPACING_S, Stage2D
 from diffpose_ros.core.stage3d import Stage3D, View
 from diffpose_ros.core.track import MAX_SIGHTINGS, Track
 from diffpose_ros.core.tracker import Tracker
@@ -262,7 +262,7 @@ class PosePipeline:
         degraded = {
             'CPU_FALLBACK': self._fell_back,
             'NO_CAMERA_INFO': frame.camera is None,
-            'LOW_RATE': self._gap_s > self._stage3d.lookback_s,
+            'LOW_RATE': self._gap_s > min(self._stage3d.lookback_s, MAX_GAP_S),
             'PEOPLE_CUT': self._tracker.crowded,
         }
         return InferenceInfo(
@@ -273,7 +273,7 @@ class PosePipeline:
             window_frames=self._stage3d.window_frames,
             model_id=self.model_id,
             degraded=frozenset(name for name, true in degraded.items() if true),
-            window=inference.window,
+            window=min(inference.window, self._stage2d.window_frames),
         )
 
 

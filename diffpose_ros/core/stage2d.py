@@ -37,6 +37,11 @@ class Stage2D:
         return self._estimator.past + 2  # the nearest of them may be too near
 
     @property
+    def window_frames(self) -> int:
+        """How many images a window holds at most, the newest included."""
+        return self._estimator.past + 1
+
+    @property
     def later_frames(self) -> int:
         """Frames SPACING_S apart after the key frame that a window can reach."""
         return self._estimator.future + 1

@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 class TrueJoints:
     """Stands where Stage2D does, and answers with the labels; derived joints as in Stage2D."""
 
-    frames_needed, later_frames = 2, 1
+    frames_needed, later_frames, window_frames = 2, 1, 1
     weights = joint_map(POSETRACK_15, H36M_17) @ joint_map(H36M_17, POSETRACK_15)
 
     def __init__(self, labels: ClipLabels) -> None:

@@ -48,7 +48,7 @@ class FrameWork:
         self._last_seq = 0
         self._last_ns = 0  # stamp of the newest image worked on
         self._lost: tuple[str, ...] = ()  # with images that failed
-        self._told: tuple[str, ...] = ()  # who was in the last result
+        self._told: tuple[str, ...] = ()  # who may have been in the last result
         self._complaint = ('', 0.0)  # about the camera, and since when
         self._complained = ''
 
@@ -59,9 +59,9 @@ class FrameWork:
         arrival.timing.start()
         self._health.begins()
         try:
-            if self._is_fresh(arrival) and self._is_in_order(arrival):
+            if self._is_fresh(arrival):
                 image = self._decode(arrival)
-                if image is not None:
+                if image is not None and self._is_in_order(arrival):
                     self._infer(arrival, image)
         except Exception as error:
             if self._outputs.are_closed():  # interrupted in the middle of this image
@@ -152,9 +152,11 @@ class FrameWork:
             depth = self._companions.depth(header, size)
             boxes = self._companions.boxes(header)
         result = self._step(Frame(image, to_ns(header.stamp), camera, depth, boxes), timing)
+        shown = tuple(person.track_id for person in result.people)
+        self._told = shown + result.lost  # for all that is known where publishing breaks
         with timing.stage('publish'):
             published = self._outputs.people(result, arrival, size, settings)
-        self._told = tuple(person.track_id for person in result.people)
+        self._told = shown
         timing.finish()
         self._budget.learn(result, timing.stages_ms, timing.total_ms)
         dropped, self._last_seq = arrival.seq - self._last_seq - 1, arrival.seq

@@ -9,6 +9,7 @@ from diffpose_ros.ros import compat
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -162,6 +163,7 @@ class CameraSource:
     def __init__(self) -> None:
         self.problem = ''
         self._info: CameraInfo | None = None
+        self._content = b''
         self._made_from: tuple | None = None
         self._camera: Camera | None = None
 
@@ -169,12 +171,14 @@ class CameraSource:
         """Take a new message; only its stamp differs most of the time, so that is left out."""
         info.header = Header()
         self._info = info
+        self._content = serialize_message(info)  # Jazzy's older messages compare arrays wrongly
 
     def camera(self, size: tuple[int, int], rectified: bool) -> Camera | None:
         """Return the camera for images of that size (width, height), or None."""
         info = self._info
-        if self._made_from is None or self._made_from != (info, size, rectified):
-            self._made_from = (info, size, rectified)
+        made_from = self._content, size, rectified
+        if self._made_from != made_from:
+            self._made_from = made_from
             self._camera, self.problem = self._make(info, size, rectified)
         return self._camera
 

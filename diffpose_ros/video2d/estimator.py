@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffpose_ros.core.checkpoint import building, Checkpoint, restore
-from diffpose_ros.core.light import well_lit
 from diffpose_ros.core.replay import Replayed, slots_to_take
 from diffpose_ros.core.skeleton import Skeleton
 from diffpose_ros.diffusion.schedule import sample
@@ -97,18 +96,14 @@ class VideoEstimator:
 
     @torch.inference_mode()
     def features(self, crops: NDArray[np.uint8], views: int) -> Tensor:
-        """
-        Return backbone features (B, V, C, h/16, w/16) of crops (B, h, w, 3), uint8 RGB.
-
-        Each crop is shown well lit, so a person in the dark corner of a bright picture is, too.
-        """
+        """Return backbone features (B, V, C, h/16, w/16) of crops (B, h, w, 3), uint8 RGB."""
         width, height = self.crop_size
         if crops.shape[1:] != (height, width, 3):
             raise ValueError(
                 f'crops have shape {crops.shape}, expected (any, {height}, {width}, 3); '
                 'cut them with Crop at crop_size'
             )
-        given = torch.from_numpy(np.stack([well_lit(crop) for crop in crops])).to(self._device)
+        given = torch.from_numpy(crops).to(self._device)
         if given.is_cuda:  # a recording for every number of crops would cost more
             given = to_power_of_two(given)
         (found,) = self._backbone(given, views=views)

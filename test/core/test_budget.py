@@ -212,6 +212,12 @@ def test_a_budget_that_cannot_be_held_gets_the_least():
     assert effort(used[-1]) == [1, 1, 1, 1, 1, 1]
 
 
+def test_people_are_not_given_up_where_that_wins_nothing():
+    device = Device(fixed=500.0, person_2d=1.0, pass_2d=1.0, person_3d=1.0)
+    _, used = play(BudgetController(), device, configured(budget_ms=100.0), people=5)
+    assert {c.max_people for c in used} == {10}
+
+
 def test_rare_hiccups_do_not_cut_people():
     controller, device, config = BudgetController(), Device(), configured()
     used = []

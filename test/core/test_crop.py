@@ -1,5 +1,6 @@
 import cv2
 from diffpose_ros.core.crop import Crop
+from diffpose_ros.core.light import BRIGHT, DARK
 from diffpose_ros.core.people import Box
 import numpy as np
 import pytest
@@ -32,10 +33,12 @@ def test_the_crop_holds_the_box_and_keeps_the_aspect_of_the_network(box):
 @pytest.mark.parametrize('box', [Box(200, 150, 80, 160), Box(210.3, 160.7, 300, 400)])
 def test_a_bright_spot_is_found_where_the_coordinates_say(box):
     image = np.zeros((480, 640, 3), np.uint8)
+    image[250:] = 255  # so that it is well lit
     spot = (231, 148)
-    cv2.circle(image, spot, 6, (255, 255, 255), -1)
     crop = Crop.around(box, SIZE)
-    weight = crop.cut(image)[..., 0].astype(float)
+    without = crop.cut(image)[..., 0].astype(float)
+    cv2.circle(image, spot, 6, (255, 255, 255), -1)
+    weight = crop.cut(image)[..., 0] - without
     rows, columns = np.mgrid[: SIZE[1], : SIZE[0]]
     seen = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
     np.testing.assert_allclose(crop.to_image(seen), spot, atol=0.1)
@@ -47,6 +50,15 @@ def test_beyond_the_border_the_crop_is_black():
     assert cut.shape == (192, 144, 3)
     assert (cut[:, :60] == 0).all()
     assert (cut[:, 80:] == 255).all()
+
+
+@pytest.mark.parametrize('corner', [(0, 0), (640, 0), (0, 480), (640, 480)])
+def test_haze_is_lifted_at_the_border_as_inside(corner):
+    hazy = np.random.default_rng(0).integers(120, 180, (480, 640, 3), np.uint8)
+    cut = Crop.around(Box(*corner, 144, 192), SIZE, enlarge=1).cut(hazy)
+    shown = cut[cut.any(axis=2)]
+    assert np.quantile(shown, 0.02) == pytest.approx(DARK, abs=1)
+    assert np.quantile(shown, 0.98) == pytest.approx(BRIGHT, abs=1)
 
 
 def test_a_crop_wholly_outside_the_picture_is_black():

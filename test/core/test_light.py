@@ -48,8 +48,19 @@ def test_noise_under_a_covered_lens_stays_dark():
 
 
 @pytest.mark.parametrize('level', [0, 90, 255])
-def test_a_picture_of_nothing_stays_a_picture_of_nothing(level):
-    assert np.ptp(well_lit(np.full_like(LIT, level))) == 0
+def test_a_picture_of_nothing_stays_as_it_is(level):
+    nothing = np.full_like(LIT, level)
+    assert well_lit(nothing) is nothing
+
+
+def test_only_the_levels_of_the_part_count_and_black_stays_black():
+    hazy = LIGHTS['haze'](LIT)
+    padded = np.zeros_like(hazy)
+    padded[:15, 10:] = hazy[:15, 10:]
+    part = (slice(0, 15), slice(10, 30))
+    shown = well_lit(padded, part)
+    np.testing.assert_array_equal(shown[part], well_lit(hazy[part]))
+    assert not shown[15:].any()
 
 
 @pytest.fixture(scope='module')

@@ -161,12 +161,20 @@ def test_without_a_camera_the_pose_is_relative_and_the_result_says_so(pipeline, 
     assert not person.pose3d.covariance[0].any()  # the hip against itself
 
 
-@pytest.mark.parametrize(('gap_s', 'told'), [(0.1, False), (1.0, True), (10.0, True)])
+@pytest.mark.parametrize(
+    ('gap_s', 'told'), [(0.1, False), (0.3, False), (0.4, True), (10.0, True)]
+)
 def test_images_too_seldom_for_a_window_are_told(pipeline, frames, gap_s, told):
     first, second = frames[:2]
     assert 'LOW_RATE' not in pipeline.step(first).info.degraded  # nothing is known of the rate yet
     result = pipeline.step(replace(second, stamp_ns=first.stamp_ns + round(1e9 * gap_s)))
     assert ('LOW_RATE' in result.info.degraded) == told
+
+
+@pytest.mark.parametrize(('asked', 'told'), [(1, 1), (2, 2), (9, 3)])
+def test_results_tell_how_many_images_the_2d_model_can_look_at(pipeline, frames, asked, told):
+    pipeline.reconfigure(replace(CONFIG, inference=InferenceConfig(window=asked)))
+    assert pipeline.step(frames[0]).info.window == told
 
 
 def test_new_settings_hold_from_the_next_frame_on(pipeline, frames):

@@ -30,7 +30,7 @@ class Detector:
 class Stage2D:
     """Sees a person in every box: joints spread over it."""
 
-    frames_needed = 1
+    frames_needed, window_frames = 1, 1
     unit = np.random.default_rng(0).uniform(-0.5, 0.5, (J, 2))
 
     def estimate(self, frames, tracks, settings, later):

@@ -98,6 +98,22 @@ def test_who_is_lost_while_an_image_fails_is_told_to_have_left(graph, monkeypatc
     assert told == [('p1', Skeleton.TERMINATED)]
 
 
+def test_who_was_shown_by_an_image_that_then_failed_is_told_to_have_left(graph, monkeypatch):
+    g = graph().bring_up()
+    skeletons = g.listen('skeletons')
+    g.listen('markers')
+    with monkeypatch.context() as patch:
+        patch.setattr(STAGES['markers'], Mock(side_effect=RuntimeError))
+        g.bystander.show(stamp_s=1)
+        g.wait_for_level('inference', ERROR)
+    g.pipeline.people = []
+    g.bystander.show(stamp_s=2)
+    wait_for(lambda: len(skeletons) == 2)
+    shown, told = ([(s.track_id, s.track_state) for s in msg.skeletons] for msg in skeletons)
+    assert [track_id for track_id, _ in shown] == ['p1']
+    assert told == [('p1', Skeleton.TERMINATED)]
+
+
 def test_an_error_that_repeats_is_logged_once(graph, monkeypatch, capfd):
     monkeypatch.setattr('diffpose_ros.ros.frames.REPEAT_S', 1000.0)
     g = graph().bring_up()

@@ -252,6 +252,17 @@ def test_the_camera_is_made_once_for_equal_messages():
     assert source.camera((640, 480), rectified=False) is not first
 
 
+def test_a_new_calibration_is_seen_where_messages_compare_as_in_older_jazzy(monkeypatch):
+    # where two arrays counted as equal while any of their numbers was
+    monkeypatch.setattr(CameraInfo, '__eq__', lambda one, other: True)
+    source, zoomed = CameraSource(), info()
+    source.update(info())
+    before = source.camera((640, 480), rectified=False)
+    zoomed.k = np.array(zoomed.k) * [2, 1, 1, 1, 2, 1, 1, 1, 1]
+    source.update(zoomed)
+    assert source.camera((640, 480), rectified=False).K[0, 0] == 2 * before.K[0, 0]
+
+
 def test_a_cv_bridge_that_cannot_work_is_not_taken(monkeypatch):
     import sys
     from types import SimpleNamespace

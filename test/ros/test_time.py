@@ -46,6 +46,16 @@ def test_time_that_starts_again_is_followed_and_told(graph, capfd):
     assert 'time went back by 10.0 s' in capfd.readouterr().err
 
 
+def test_a_stamp_that_is_none_is_refused_and_everybody_stays(graph, capfd):
+    g = graph().bring_up()
+    timing = g.listen('timing')
+    g.bystander.show(stamp_s=10)
+    wait_for(lambda: timing)
+    g.bystander.show(stamp_s=-5)
+    wait_for(lambda: 'stamp has -5 seconds' in g.health.last_error)
+    assert 'time went back' not in capfd.readouterr().err
+
+
 def test_an_image_without_a_stamp_has_no_age(graph):
     g = graph().bring_up()
     timing = g.listen('timing')
