@@ -18,6 +18,8 @@ LINES = (
 )
 ENDS = np.array([[H36M_17.index(f'{s}_{a}', f'{s}_{b}') for s in 'lr'] for a, b in LINES])
 ALONG = np.linspace(0.2, 0.8, 5)[:, None, None]  # where a line is looked at, shares of its length
+GREY = 100.0  # grey level that an image has on average where colours are compared
+TOLD_BY = 2000  # pixels of its that tell the average, spread evenly
 LEAST_POINTS = 3  # in the image that tell a colour
 LIGHTNESS = 0.5  # its weight against the two axes of colour: shadows and exposure change it
 SAME_COLOUR = 10.0  # by which the colour of a person may well differ from one image to the next
@@ -26,7 +28,9 @@ UNKNOWN = np.full((len(LINES), 3), np.nan)  # nobody looked
 
 def colours(image: NDArray[np.uint8], pose: Pose2D, threshold: float) -> Floats:
     """
-    Return the median colour along each of the LINES of a body.
+    Return the median colour along each of the LINES of a body, as if the image were GREY on average.
+
+    So exposure and white balance, which cameras change by themselves, change little.
 
     image      (H, W, 3)  RGB
     pose       in H36M_17, pixels of the image
@@ -36,13 +40,16 @@ def colours(image: NDArray[np.uint8], pose: Pose2D, threshold: float) -> Floats:
     height, width = image.shape[:2]
     known = (pose.score >= threshold) & np.isfinite(pose.xy).all(axis=1)
     found = UNKNOWN.copy()
+    stride = max(1, round((height * width / TOLD_BY) ** 0.5))
+    average = image[::stride, ::stride].reshape(-1, 3).mean(axis=0)
+    gain = GREY / np.maximum(average, 1.0) / 255
     for line, sides in enumerate(ENDS):
         ends = pose.xy[sides[known[sides].all(axis=1)]]  # (sides, 2, 2)
         along = ends[:, 0] + ALONG * (ends[:, 1] - ends[:, 0])
         x, y = np.rint(along.reshape(-1, 2)).astype(int).T
         shown = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         if shown.sum() >= LEAST_POINTS:
-            rgb = image[y[shown], x[shown]].astype(np.float32) / 255
+            rgb = np.minimum(gain * image[y[shown], x[shown]], 1.0).astype(np.float32)
             lab = cv2.cvtColor(rgb[None], cv2.COLOR_RGB2LAB)[0]
             found[line] = np.median(lab, axis=0) * [LIGHTNESS, 1, 1]
     return found
