@@ -28,7 +28,7 @@ UNKNOWN = np.full((len(LINES), 3), np.nan)  # nobody looked
 
 def colours(image: NDArray[np.uint8], pose: Pose2D, threshold: float) -> Floats:
     """
-    Return the median colour along each of the LINES of a body, as if the image were GREY on average.
+    Return the median colour along each of the LINES of a body, were the image GREY on average.
 
     So exposure and white balance, which cameras change by themselves, change little.
 

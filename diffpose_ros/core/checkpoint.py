@@ -100,8 +100,8 @@ def restore(module: nn.Module, checkpoint: Checkpoint) -> None:
     except RuntimeError as error:
         mismatch = str(error).splitlines()[1].strip() if '\n' in str(error) else str(error)
         raise ValueError(
-            f'the weights of {checkpoint.model_id} do not fit the network that its manifest '
-            f'describes ({mismatch}); install the model again'
+            f'the weights of {checkpoint.model_id} do not fit the network that its manifest or '
+            f'the options describe ({mismatch}); install the model again, or change the options'
         ) from error
 
 

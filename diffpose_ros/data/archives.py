@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+import lzma
 from pathlib import Path
 import tarfile
+import zlib
 
 import cv2
 import numpy as np
@@ -25,7 +27,7 @@ def files(archive: Path) -> dict[str, bytes]:
         with tarfile.open(archive) as tar:
             streams = ((member.name, tar.extractfile(member)) for member in tar)
             return {name: stream.read() for name, stream in streams if stream}
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(f'{archive} is no whole tar; give a tar of pictures') from error
 
 

@@ -74,10 +74,11 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, and write the figures."""
     if (args.images is None) == (args.video is None) or bool(args.video) != bool(args.labels):
         raise ValueError('give either --images, or --video and --labels')
+    longer_side = DetectorConfig(longer_side=args.longer_side).longer_side  # in its range
     torch.set_num_threads(args.threads)
     checkpoint = load_checkpoint(args.checkpoint, 'detector')
     detector = PersonDetector.from_checkpoint(
-        checkpoint, torch.device('cpu'), longer_side=args.longer_side
+        checkpoint, torch.device('cpu'), longer_side=longer_side
     )
     detector.warm_up()
     pictures = film(args.video, args.labels) if args.video else stills(args.images, args.fold)

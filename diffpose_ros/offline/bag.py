@@ -144,7 +144,7 @@ def refusing(path: Path) -> Iterator[None]:
     except Exception as error:
         raise ValueError(
             f'{path} is not a readable bag ({type(error).__name__}: {error}); give an .mcap or '
-            '.db3 file, or their folder'
+            '.db3 file, or their folder; an .mcap that was cut off: mcap recover FILE -o WHOLE'
         ) from error
 
 

@@ -67,13 +67,14 @@ class Settings:
 
     def describe(self) -> dict[str, Any]:
         """Return the settings and the hashes of the weights."""
-        config = self.config
-        names = (
-            config.detector.model or DETECTOR,
-            config.pose2d_model or POSE2D,
-            config.lifter_model or LIFTER,
-        )
-        hashes = [hashlib.sha256(find_checkpoint(n).read_bytes()).hexdigest() for n in names]
+        config, detector = self.config, self.config.detector
+        names = [config.pose2d_model or POSE2D, config.lifter_model or LIFTER]
+        if detector.source == 'embedded':
+            names.append(detector.model or DETECTOR)
+        files = [find_checkpoint(name) for name in names]
+        if detector.source == 'transformers':  # of an id on the hub there is only the name
+            files += sorted(path for path in Path(detector.model).glob('*') if path.is_file())
+        hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
         return {'config': asdict(config), 'threads': self.threads, 'weights': hashes}
 
 

@@ -41,6 +41,8 @@ def settings(args: argparse.Namespace) -> Settings:
     config = build(PipelineConfig, values)
     if config.detector.source == 'topic':
         raise ValueError('detector.source = topic is for the node; set another one')
+    if config.inference.budget_ms:
+        raise ValueError('inference.budget_ms is for the node; set steps or ensembles themselves')
     return Settings(config)
 
 

@@ -61,6 +61,10 @@ class Answer:
     result: FrameResult
     stages_ms: dict[str, float] = field(default_factory=dict)
 
+    def is_of(self, time_ns: int, stamp_ns: int) -> bool:
+        """Say whether this is about the image of that place and stamp."""
+        return (self.time_ns, self.result.stamp_ns) == (time_ns, stamp_ns)
+
 
 def cut(start_ns: int, end_ns: int) -> list[Segment]:
     """Return the segments of a recording; the last has no end, should the length be a guess."""

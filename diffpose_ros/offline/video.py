@@ -3,20 +3,24 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import cache
 from itertools import chain, islice
+import logging
 import math
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from diffpose_ros.core.clip import NANOSECONDS
 from diffpose_ros.core.files import atomic_path
 import numpy as np
 from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
 
 TICK = Fraction(1, 90_000)  # seconds, MPEG's usual clock
 MIN_SIDE = 2  # pixels, the smallest picture of H.264
@@ -86,7 +90,13 @@ class VideoReader:
             if stop_ns is not None and time_ns >= stop_ns:
                 return
             if time_ns >= start_ns:
-                yield time_ns, _upright(frame)
+                image = _upright(frame)
+                if image.shape[:2] != (self.height, self.width):
+                    raise ValueError(
+                        f'{self.path} is of {self.width}x{self.height} pixels, but of others from '
+                        f'{time_ns / NANOSECONDS:.2f} s on; cut it there'
+                    )
+                yield time_ns, image
 
     def _decode(self, start_ns: int) -> Iterator[tuple[int, VideoFrame]]:
         """
@@ -101,15 +111,20 @@ class VideoReader:
                 if start_ns > 0 and self._first_s is not None and stream.time_base:
                     start_s = self._first_s + start_ns / NANOSECONDS
                     container.seek(int(start_s / stream.time_base), stream=stream)
-                for index, frame in enumerate(container.decode(stream)):
+                for index, frame in enumerate(self._decodable(container, stream)):
                     time_ns = self._time_ns(index, frame)
                     if time_ns > last_ns:
                         last_ns = time_ns
                         yield time_ns, frame
         except av.FFmpegError as error:
-            raise ValueError(
-                f'{self.path} is damaged ({error}); give a whole file, or what ffmpeg makes of it'
-            ) from error
+            warn_once(self.path, f'{error}; nothing can be read behind that place')
+
+    def _decodable(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        for packet in container.demux(stream):
+            try:
+                yield from packet.decode()
+            except av.InvalidDataError as error:
+                warn_once(self.path, f'{error}; images there are left out')
 
     def _time_ns(self, index: int, frame: VideoFrame) -> int:
         if frame.time is None or self._first_s is None:
@@ -181,6 +196,12 @@ def h264(
     stream = container.add_stream('libx264', rate=fps, options=encoder)
     stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
     return container, stream
+
+
+@cache
+def warn_once(video: Path, trouble: str) -> None:
+    """Tell what is damaged, not again with every reading."""
+    log.warning('%s is damaged: %s', video, trouble)
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:

@@ -27,6 +27,7 @@ from diffpose_ros.offline.video import VideoReader, VideoWriter
 
 Answers = Callable[[], Iterator[Answer]]
 SKELETON = PosePipeline.skeleton
+WHOLE = 0.9  # share of the stated images that a whole video has; some only estimate them
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,15 @@ class VideoRecording:
 
     def _draw(self, answers: Answers) -> None:
         reader = VideoReader(self.video)
+        written = 0
         with VideoWriter(self.out, reader.width, reader.height, reader.fps) as writer:
             for time_s, image, people in self._moments(answers):
                 writer.write(time_s, draw_overlay(image, people, SKELETON))
+                written += 1
+        if written < WHOLE * reader.frames:
+            log.warning(
+                '%s states some %d images; %d could be read', self.video, reader.frames, written
+            )
 
     def _plot(self, answers: Answers) -> None:
         """Draw the image in which people are seen best."""

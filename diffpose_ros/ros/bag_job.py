@@ -31,6 +31,7 @@ from std_msgs.msg import Header
 
 IMAGES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
+NOT_CALIBRATED = 'no camera_info beside the images; name its topic with --camera-info'
 
 log = logging.getLogger(__name__)
 
@@ -109,9 +110,8 @@ class BagRecording:
                 size = (image.shape[1], image.shape[0])
                 camera = cameras.camera(size, self.rectified)
                 if cameras.problem:
-                    warn_once(self.bag, cameras.problem)
-                stamp_ns = to_ns(msg.header.stamp) or time_ns  # zero: the camera sets none
-                yield time_ns, Frame(image, stamp_ns, camera)
+                    warn_once(self.bag, cameras.problem if self.camera_info else NOT_CALIBRATED)
+                yield time_ns, Frame(image, stamp_of(msg.header, time_ns), camera)
 
     def write(self, answers: Callable[[], Iterator[Answer]]) -> None:
         """Write the original messages, and behind every image what is said about it."""
@@ -125,8 +125,9 @@ class BagRecording:
                 out.write(connection.topic, time_ns, cdr)
                 if connection.topic == self.topic:
                     sequence += 1
-                    if answer and answer.time_ns == time_ns:
-                        speaker.say(answer, read(cdr, Header), sequence)
+                    header = header_of(cdr)
+                    if answer and header and answer.is_of(time_ns, stamp_of(header, time_ns)):
+                        speaker.say(answer, header, sequence)
                         answer = next(following, None)
 
     def _cameras(self, reader: BagReader) -> CameraSource:
@@ -136,6 +137,19 @@ class BagRecording:
         if first:
             cameras.update(read(first[2], CameraInfo))
         return cameras
+
+
+def stamp_of(header: Header, time_ns: int) -> int:
+    """Return the stamp of an image in ns; where the camera sets none, the time of reception."""
+    return to_ns(header.stamp) or time_ns
+
+
+def header_of(cdr: bytes) -> Header | None:
+    """Return the header with which an image begins; None where it is cut off."""
+    try:
+        return read(cdr, Header)
+    except ValueError:
+        return None
 
 
 @cache

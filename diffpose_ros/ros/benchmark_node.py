@@ -135,6 +135,11 @@ class Viewer(Player):
 def frame_costs(path: Path, frames: int) -> dict[str, Any]:
     """Return the mean milliseconds per image of a video, by stage, and the networks' part."""
     video, stopwatch = VideoReader(path), Stopwatch()
+    if video.frames < WARM_UP + frames:
+        raise ValueError(
+            f'{path} has {video.frames} images, {WARM_UP} to warm up and {frames} to measure are '
+            'needed; give a longer video or fewer --frames'
+        )
     spent, inside = [], []
     with stopwatch.watching(), playing(video) as viewer:
         for i, (_, pixels) in enumerate(islice(video, WARM_UP + frames)):

@@ -60,8 +60,13 @@ def moments(bag: Path, topic: str, recording: Recording) -> Iterator[Moment]:
     with open_bag(bag) as reader:
         chosen = [c for c in reader.connections if c.topic == topic]
         for connection, time_ns, cdr in reader.messages(chosen):
-            msg = read(cdr, IMAGES[connection.msgtype])
-            stamp_ns = to_ns(msg.header.stamp) or time_ns  # as bag_job tells them apart
-            if stamp_ns in answered and stamp_ns > last_ns:
-                last_ns = stamp_ns
-                yield (stamp_ns - start_ns) / 1e9, to_rgb(msg), answered[stamp_ns]
+            try:
+                msg = read(cdr, IMAGES[connection.msgtype])
+                stamp_ns = to_ns(msg.header.stamp) or time_ns  # as bag_job tells them apart
+                if not (stamp_ns in answered and stamp_ns > last_ns):
+                    continue
+                image = to_rgb(msg)
+            except ValueError:  # bag_job told of it
+                continue
+            last_ns = stamp_ns
+            yield (stamp_ns - start_ns) / 1e9, image, answered[stamp_ns]

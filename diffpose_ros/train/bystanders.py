@@ -121,11 +121,11 @@ def search(frames: Frames, searching: Search) -> dict[str, NDArray]:
 def main() -> int:
     """Search the training pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, required=True, help='folder that holds images2d/')
+    parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
     parser.add_argument('--out', type=Path, required=True, help='npz to write')
     args = parser.parse_args()
     device = pick_device('auto')
-    columns = search(Frames(args.data / 'images2d'), Search(device))
+    columns = search(Frames(args.data), Search(device))
     with atomic_path(args.out) as path:
         np.savez_compressed(path, **columns)
     return 0

@@ -169,7 +169,7 @@ class Trainer:
     def run(self) -> None:
         """Train until the time is up."""
         args = self._args
-        frames = Frames(args.data / 'images2d', bystanders=args.bystanders)
+        frames = Frames(args.data, bystanders=args.bystanders)
         rendered = Rendered(args.synthetic) if args.synthetic else None
         maker = SceneMaker(frames, photographs(), args.size, rendered)
         loader = DataLoader(
@@ -225,7 +225,7 @@ class Trainer:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('--data', type=Path, required=True, help='folder that holds images2d/')
+    parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
     parser.add_argument('--synthetic', type=Path, help='folder with pictures_*.tar and .npz')
     parser.add_argument('--bystanders', type=Path, help='NPZ of train.bystanders')
     parser.add_argument('--out', type=Path, required=True, help='state, log and checkpoint')

@@ -153,6 +153,7 @@ def run(args: argparse.Namespace) -> int:
         pretrained=args.pretrained,
         signal_scale=args.signal_scale,
     )
+    budget = Budget(args.minutes, args.steps)
     mixture, validation = read_sources(args, config.past)
     learner = Learner(PoseNetwork(config))
     if args.start_from:
@@ -161,7 +162,6 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder(args.out) if rank == 0 else None
     if folder:
         folder.write_config(asdict(config))
-    budget = Budget(args.minutes, args.steps)
     RunFolder(args.out).resume(trainer.learner, trainer.ema, trainer.optimizer, budget)
     torch.manual_seed(args.seed + 1000 * rank + budget.step)
     plan = Plan(budget, config, args.batch, args.seed, rank, WINDOWS_FROM * learner.warm_up)

@@ -1,3 +1,4 @@
+import gzip
 import io
 import tarfile
 
@@ -100,9 +101,12 @@ def test_other_files_beside_the_pictures_are_passed_over(tmp_path):
     assert len(read_people(tmp_path / 's.tar', tmp_path / 's.npz')) == 1
 
 
-def test_a_file_that_is_no_tar_is_told(tmp_path):
+@pytest.mark.parametrize(
+    'damage', [lambda tar: b'no tar', lambda tar: gzip.compress(tar)[:100]], ids=['other', 'cut']
+)
+def test_a_file_that_is_no_tar_is_told(tmp_path, damage):
     write_set(tmp_path, 's', [4])
-    (tmp_path / 's.tar').write_bytes(b'no tar')
+    (tmp_path / 's.tar').write_bytes(damage((tmp_path / 's.tar').read_bytes()))
     with pytest.raises(ValueError, match=r's\.tar is no whole tar'):
         read_people(tmp_path / 's.tar', tmp_path / 's.npz')
 

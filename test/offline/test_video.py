@@ -161,3 +161,31 @@ def test_a_file_that_is_no_video_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match='no readable video'):
         VideoReader(path)
+
+
+def test_a_video_that_is_cut_off_is_read_as_far_as_it_goes_and_that_is_told(tmp_path, caplog):
+    whole = write(tmp_path / 'whole.mp4', [i / 25 for i in range(60)], width=320, height=240)
+    data, cut = whole.read_bytes(), tmp_path / 'cut.mp4'
+    cut.write_bytes(data[: len(data) * 3 // 4])
+    read = [image for _, image in VideoReader(cut)]
+    assert 10 < len(read) < 60
+    for image, (_, expected) in zip(read[:10], VideoReader(whole), strict=False):
+        np.testing.assert_array_equal(image, expected)
+    assert 'cut.mp4 is damaged' in caplog.text
+
+
+def test_a_video_that_changes_its_size_is_refused_where_it_does(tmp_path):
+    parts = []
+    for size in ((64, 48), (96, 64)):
+        part = tmp_path / f'{size}.h264'
+        with av.open(str(part), 'w', format='h264') as container:
+            stream = container.add_stream('libx264', rate=25)
+            stream.width, stream.height = size
+            for number in range(5):
+                frame = VideoFrame.from_ndarray(picture(number, *size), format='rgb24')
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        parts.append(part.read_bytes())
+    (tmp_path / 'both.h264').write_bytes(b''.join(parts))
+    with pytest.raises(ValueError, match=r'is of 64x48 pixels, but of others from .* s on'):
+        list(VideoReader(tmp_path / 'both.h264'))

@@ -5,7 +5,7 @@ import json
 
 import av
 from diffpose_ros.cli import main
-from diffpose_ros.core.config import PipelineConfig
+from diffpose_ros.core.config import DetectorConfig, PipelineConfig
 from diffpose_ros.core.share import find_shared
 from diffpose_ros.offline import video_job
 from diffpose_ros.offline.jobs import Job, Settings, Task, Worker
@@ -127,6 +127,7 @@ def test_parts_of_another_job_are_not_mixed_in(video, job, make):
         (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=many'], 'give a whole number'),
         (['{video}', '-o', 'out.mp4', '--set', 'inference.steps=0'], 'inference.steps = 0'),
         (['{video}', '-o', 'out.mp4', '--set', 'detector.source=topic'], 'is for the node'),
+        (['{video}', '-o', 'out.mp4', '--set', 'inference.budget_ms=50'], 'is for the node'),
     ],
 )
 def test_a_mistake_of_the_user_is_told_in_one_line_with_code_2(
@@ -193,3 +194,16 @@ def test_the_real_networks_find_the_person_of_the_packaged_clip(tmp_path):
     (person,) = frames[-1]['people']
     assert person['pose3d']['xyz'][0][2] > 1
     assert out.with_suffix('.png').is_file()
+
+
+def test_the_result_depends_on_the_files_of_another_detector(tmp_path):
+    def state(model):
+        detector = DetectorConfig(source='transformers', model=str(model))
+        return Settings(PipelineConfig(detector=detector)).describe()
+
+    weights = tmp_path / 'model.safetensors'
+    weights.write_bytes(b'one')
+    before = state(tmp_path)
+    weights.write_bytes(b'other')
+    assert state(tmp_path) != before
+    assert state('PekingU/rtdetr_r18vd') != state('PekingU/rtdetr_r50vd')  # ids on the hub

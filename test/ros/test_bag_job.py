@@ -205,6 +205,20 @@ def test_an_image_that_cannot_be_decoded_is_told_and_passed_over(tmp_path, caplo
     assert 'nonsense' in caplog.text
 
 
+def test_images_received_at_once_are_told_apart_by_their_stamps(tmp_path):
+    path = tmp_path / 'in.mcap'
+    with BagWriter(path) as bag:
+        bag.add_topic(RAW, 'sensor_msgs/msg/Image')
+        for i, encoding in enumerate(('rgb8', 'nonsense', 'rgb8')):
+            msg = image(i, spots(i))
+            msg.encoding = encoding
+            bag.write(RAW, BASE_NS + min(i, 1), bytes(serialize_message(msg)))
+    out = processed(path, tmp_path / 'out')
+    assert [frame.sequence for frame in read_recording(out).frames] == [1, 3]
+    stamps = [m.header.stamp for _, _, m in read_bag(out, {'/diffpose/skeletons'})]
+    assert [s.sec * 10**9 + s.nanosec - BASE_NS for s in stamps] == [0, 10**9]
+
+
 def test_a_bag_of_which_no_image_can_be_used_fails(tmp_path):
     def broken(i, pixels):
         msg = image(i, pixels)

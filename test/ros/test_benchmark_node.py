@@ -56,6 +56,13 @@ def test_every_network_that_is_watched_is_at_work_in_an_image(networks, monkeypa
     assert called == {f'{owner.__name__}.{name}' for _, owner, name in networks}
 
 
+def test_a_video_too_short_to_measure_is_refused(tmp_path, capsys):
+    command = ['benchmark', 'node', '--frames', '160', '--people', '1']
+    assert main([*command, '--out', str(tmp_path / 'node.json')]) == 2
+    assert 'has 164 images' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_real_node_is_measured_and_the_figures_are_written(tmp_path, capsys):
     out = tmp_path / 'node.json'
     assert main(['benchmark', 'node', '--frames', '2', '--people', '3', '--out', str(out)]) == 0

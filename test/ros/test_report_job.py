@@ -51,6 +51,22 @@ def test_where_the_clock_of_the_camera_goes_back_the_film_goes_on_later(tmp_path
     assert 'people: 3 of 3 images' in page.read_text()
 
 
+def test_an_image_that_is_cut_off_is_left_out(tmp_path):
+    whole, page = tmp_path / 'whole.mcap', tmp_path / 'people.html'
+    record(whole, count=3)
+    with open_bag(whole) as reader, BagWriter(tmp_path / 'in.mcap') as bag:
+        for connection in reader.connections:
+            bag.copy_topic(connection)
+        for n, (connection, time_ns, cdr) in enumerate(reader.messages()):
+            bag.write(connection.topic, time_ns, cdr[:100] if n == 3 else cdr)
+    out = tmp_path / 'people.mcap'
+    parser = argparse.ArgumentParser()
+    bag_job.add_arguments(parser)
+    bag_job.run(parser.parse_args([str(tmp_path / 'in.mcap'), '-o', str(out)]), make)
+    assert main(['report', str(out), '-o', str(page)]) == 0
+    assert 'people: 2 of 2 images' in page.read_text()
+
+
 def test_images_without_stamps_are_shown_as_they_were_received(tmp_path):
     def unstamped(i, pixels):
         msg = image(i, pixels)
