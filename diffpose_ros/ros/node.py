@@ -25,7 +25,7 @@ from diffpose_ros.ros.parameters import Parameters
 from diffpose_ros.ros.services import Services
 from diffpose_ros.ros.spin import noted_signals, spin
 from diffpose_ros.ros.timing import Timing
-from diffpose_ros.ros.worker import Arrival, NewestWorker
+from diffpose_ros.ros.worker import alone, Arrival, NewestWorker
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
@@ -98,8 +98,8 @@ class DiffposeNode(LifecycleNode):
         self._health.broken = ''
         self._cameras = CameraSource()  # calibrations of before a cleanup hold no more
         self._companions = Companions(self._settings, self.get_logger())
-        pipeline = self._make_pipeline(self._settings.pipeline)
-        pipeline.warm_up()
+        pipeline = alone(lambda: self._make_pipeline(self._settings.pipeline))
+        alone(pipeline.warm_up)
         pipeline.ids_given = self._ids_given
         self._outputs = Outputs(self, pipeline.skeleton, self._settings.node)
         self._pipeline = pipeline
@@ -230,7 +230,7 @@ class DiffposeNode(LifecycleNode):
 
     def _between_images(self, errand: Callable[[], None]) -> None:
         if self._worker is None:
-            errand()
+            alone(errand)
         else:
             self._worker.call(errand, ERRAND_TIMEOUT_S)
 

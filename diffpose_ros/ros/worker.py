@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillAtWork
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,18 @@ class Arrival:
     msg: Image | CompressedImage
     seq: int
     timing: Timing
+
+
+def alone(errand: Callable[[], Answer]) -> Answer:
+    """
+    Return what a function answers in a thread that ends with it.
+
+    On a processor PyTorch keeps a pool of threads for every thread that asked it for something.
+    Where two of them share the cores, its many small operations take twice as long. So whoever
+    loads or tests the networks must not outlive that.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(errand).result()
 
 
 class NewestWorker:

@@ -3,8 +3,8 @@ Turn a training run into a calibrated checkpoint, also while the run goes on.
 
     python -m diffpose_ros.train.export2d --run RUN --data DIR --labels NPZ --out models/NAME
 
-Runs of different seeds that started from the same weights may be given together: the mean of their
-weights is better than each of them (Wortsman et al. 2022, model soups).
+Runs of different seeds that started from the same weights may be given together, and their start:
+the mean of the weights is better than each of them (Wortsman et al. 2022, model soups).
 """
 
 import argparse
@@ -16,14 +16,13 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from diffpose_ros.core.checkpoint import save_checkpoint
+from diffpose_ros.core.checkpoint import load_checkpoint, save_checkpoint
 from diffpose_ros.core.config import InferenceConfig
 from diffpose_ros.core.gaussian import squared_mahalanobis, squared_radius
 from diffpose_ros.data.labelled import People, read_split
 from diffpose_ros.evaluate import pck
 from diffpose_ros.evaluate.images2d import estimate_single, measure, predict, Predictions
 from diffpose_ros.train.loop import part, RunFolder
-from diffpose_ros.train.pose_trainer import Learner
 from diffpose_ros.video2d.calibration import Calibration, fit_scores
 from diffpose_ros.video2d.estimator import VideoEstimator
 from diffpose_ros.video2d.network import NetworkConfig, PoseNetwork
@@ -72,19 +71,27 @@ def mean_of(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 def read_runs(runs: Sequence[Path]) -> tuple[PoseNetwork, list[dict[str, Any]]]:
     """
-    Return the network of the runs' newest averages, and how long each was trained.
+    Return the mean of the runs' newest averages, and how long each was trained.
 
     raises  ValueError when the runs trained different networks
     """
-    described = [json.loads((run / 'config.json').read_text()) for run in runs]
-    if any(other != described[0] for other in described):
+    configs, weights, lengths = zip(*(read_run(run) for run in runs), strict=True)
+    if any(other != configs[0] for other in configs):
         names = ', '.join(str(run) for run in runs)
         raise ValueError(f'{names} trained different networks; export them one by one')
-    states = [RunFolder(run).read() for run in runs]
-    learner = Learner(PoseNetwork(NetworkConfig.from_dict(described[0])))
-    learner.load_state_dict(mean_of([part(tensors, 'ema.') for tensors, _ in states]))
-    lengths = [{'step': told['step'], 'minutes': told['elapsed_s'] / 60} for _, told in states]
-    return learner.network, lengths
+    network = PoseNetwork(NetworkConfig.from_dict(configs[0]))
+    network.load_state_dict(mean_of(weights))
+    return network, [length for length in lengths if length]
+
+
+def read_run(run: Path) -> tuple[dict[str, Any], Mapping[str, Tensor], dict[str, Any]]:
+    """Return config, weights and length of a run; of a checkpoint the length is empty."""
+    if not run.is_dir():
+        checkpoint = load_checkpoint(str(run), 'pose2d')
+        return checkpoint.config, checkpoint.tensors, {}
+    tensors, told = RunFolder(run).read()
+    length = {'step': told['step'], 'minutes': told['elapsed_s'] / 60}
+    return json.loads((run / 'config.json').read_text()), part(tensors, 'ema.network.'), length
 
 
 def export_run(runs: Sequence[Path], validation: People, out: Path) -> dict[str, Any]:
@@ -114,7 +121,9 @@ def export_run(runs: Sequence[Path], validation: People, out: Path) -> dict[str,
 def main() -> int:
     """Export from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--run', type=Path, required=True, nargs='+', help='folder of each run')
+    parser.add_argument(
+        '--run', type=Path, required=True, nargs='+', help='folder of each run, or a checkpoint'
+    )
     parser.add_argument('--data', type=Path, required=True, help='folder with lsp_extended_*')
     parser.add_argument('--labels', type=Path, help='those completed by a teacher, for the nose')
     parser.add_argument('--out', type=Path, required=True, help='path without ending')

@@ -1,9 +1,11 @@
 """Services: pause, go on, forget everybody, test the networks; never in the midst of an image."""
 
+from threading import current_thread
+
 from bystander import wait_for, wait_for_answer
 from diffpose_ros.msg import Skeleton
 import pytest
-from standin_pipeline import person
+from standin_pipeline import person, StandInPipeline
 from std_srvs.srv import SetBool, Trigger
 
 pytestmark = pytest.mark.ros
@@ -100,6 +102,27 @@ def test_a_self_test_tells_device_and_time_of_every_stage(graph, active):
     assert answer.success
     assert 'on cpu: detect ' in answer.message
     assert answer.message.count(' ms') == 3
+
+
+@pytest.mark.parametrize('active', [False, True])
+def test_only_the_worker_keeps_a_pool_of_pytorch(graph, monkeypatch, active):
+    at_work = []
+
+    class Pipeline(StandInPipeline):
+        def __init__(self, config):
+            super().__init__(config)
+            at_work.append(current_thread())
+
+        def warm_up(self, *stage):
+            super().warm_up(*stage)
+            at_work.append(current_thread())
+
+    g = graph(Pipeline)
+    g.bring_up() if active else g.node.trigger_configure()
+    assert g.call(Trigger, 'self_test').success
+    assert len(at_work) == 3
+    alive = [thread for thread in at_work if thread.is_alive()]
+    assert alive == ([g.worker._thread] if active else [])
 
 
 def test_a_self_test_that_fails_says_why_and_images_go_on(graph):

@@ -53,6 +53,15 @@ def test_runs_given_together_become_the_mean_of_their_weights(tmp_path, small_co
         torch.testing.assert_close(found[name], (weights + other[name]).detach() / 2)
 
 
+def test_a_checkpoint_may_join_the_mean_of_runs(tmp_path, small_config):
+    start, run = trained(tmp_path / 'start', small_config), trained(tmp_path / 'run', small_config)
+    export_run([tmp_path / 'start'], crowd(20), tmp_path / 'start')
+    export_run([tmp_path / 'start.safetensors', tmp_path / 'run'], crowd(20), tmp_path / 'pose')
+    found = load_checkpoint(str(tmp_path / 'pose.safetensors'), 'pose2d').tensors
+    for name, weights in start.items():
+        torch.testing.assert_close(found[name], (weights + run[name]).detach() / 2)
+
+
 def test_runs_of_different_networks_have_no_mean(tmp_path, small_config):
     runs = [tmp_path / 'one', tmp_path / 'other']
     trained(runs[0], small_config)
