@@ -34,7 +34,7 @@ from tqdm import tqdm
 
 Floats = NDArray[np.floating]
 
-VIEWS = (432, 288, 144)  # of the detector; people in the background are small
+LONGER_SIDE = 576  # of the detector's largest view; people in the background are small
 PROPOSALS = 6  # of a picture, the best
 HOPEFUL, SURE = 0.26, 0.6  # mean scores of a proposal worth a closer look, and of a person
 VISIBLE = 0.25  # score of a joint that is seen
@@ -62,7 +62,7 @@ class Search:
         network = DetectorNetwork(**checkpoint.config)
         restore(network, checkpoint)
         precision = pick_precision('auto', device)
-        self._detector = PersonDetector(network, device, VIEWS, precision=precision)
+        self._detector = PersonDetector(network, device, LONGER_SIDE, precision=precision)
         pose2d = load_checkpoint('pose2d_compact', 'pose2d')
         self._estimator = VideoEstimator.from_checkpoint(pose2d, device, precision)
         names = self._estimator.skeleton.joints

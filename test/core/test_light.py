@@ -1,7 +1,7 @@
 from itertools import islice
 
 from diffpose_ros.core.config import PipelineConfig
-from diffpose_ros.core.light import BRIGHT, DARK, MOST, well_lit
+from diffpose_ros.core.light import BRIGHT, DARK, MOST_GAIN, well_lit
 from diffpose_ros.core.people import Frame
 from diffpose_ros.core.pipeline import PosePipeline
 from diffpose_ros.core.share import find_shared
@@ -14,7 +14,7 @@ from skimage.exposure import rescale_intensity
 LIT = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 LIGHTS = {
     'a twelfth of the light': lambda image: image // 12,
-    'haze': lambda image: (0.3 * image + 130).astype(np.uint8),
+    'haze': lambda image: (0.45 * image + 100).astype(np.uint8),
 }
 
 
@@ -44,7 +44,16 @@ def test_levels_are_spread_as_scikit_image_spreads_them(light):
 
 def test_noise_under_a_covered_lens_stays_dark():
     noise = LIT % 2
-    assert well_lit(noise).max() == MOST
+    assert well_lit(noise).max() == MOST_GAIN
+
+
+@pytest.mark.parametrize('brightness', [90, 230])
+def test_a_bare_wall_does_not_hide_who_is_before_it(brightness):
+    wall = (brightness + LIT % 3).astype(np.uint8)
+    wall[20:24, 15, 0] = [brightness + off for off in (-25, -16, -8, 4)]
+    shown = well_lit(wall)[20:24, 15, 0]
+    assert (np.diff(shown.astype(int)) > 10).all()
+    assert 0 < shown.min()
 
 
 @pytest.mark.parametrize('level', [0, 90, 255])
