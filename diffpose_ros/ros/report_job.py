@@ -4,14 +4,13 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from diffpose_ros.core.clip import to_ns
 from diffpose_ros.offline.bag import open_bag
 from diffpose_ros.offline.draw import Moment
 from diffpose_ros.offline.options import output
 from diffpose_ros.offline.recording import read_recording, Recording
 from diffpose_ros.offline.report import write_report
 from diffpose_ros.offline.rerun_log import rerun_sdk, write_rerun
-from diffpose_ros.ros.bag_job import choose, IMAGES, read
+from diffpose_ros.ros.bag_job import choose, IMAGES, read, stamp_of
 from diffpose_ros.ros.images import to_rgb
 
 
@@ -62,7 +61,7 @@ def moments(bag: Path, topic: str, recording: Recording) -> Iterator[Moment]:
         for connection, time_ns, cdr in reader.messages(chosen):
             try:
                 msg = read(cdr, IMAGES[connection.msgtype])
-                stamp_ns = to_ns(msg.header.stamp) or time_ns  # as bag_job tells them apart
+                stamp_ns = stamp_of(msg.header, time_ns)
                 if not (stamp_ns in answered and stamp_ns > last_ns):
                     continue
                 image = to_rgb(msg)
