@@ -12,10 +12,14 @@ from recordings import image, make, RAW, record
 
 def processed(folder, *options, kind=image):
     """Return what `diffpose bag` made of three images."""
-    out = folder / 'people.mcap'
+    return answered(record(folder / 'in.mcap', kind, count=3), *options)
+
+
+def answered(bag, *options):
+    """Return what `diffpose bag` made of a bag."""
+    out = bag.with_name('people.mcap')
     parser = argparse.ArgumentParser()
     bag_job.add_arguments(parser)
-    bag = record(folder / 'in.mcap', kind, count=3)
     bag_job.run(parser.parse_args([str(bag), '-o', str(out), *options]), make)
     return out
 
@@ -59,11 +63,7 @@ def test_an_image_that_is_cut_off_is_left_out(tmp_path):
             bag.copy_topic(connection)
         for n, (connection, time_ns, cdr) in enumerate(reader.messages()):
             bag.write(connection.topic, time_ns, cdr[:100] if n == 3 else cdr)
-    out = tmp_path / 'people.mcap'
-    parser = argparse.ArgumentParser()
-    bag_job.add_arguments(parser)
-    bag_job.run(parser.parse_args([str(tmp_path / 'in.mcap'), '-o', str(out)]), make)
-    assert main(['report', str(out), '-o', str(page)]) == 0
+    assert main(['report', str(answered(tmp_path / 'in.mcap')), '-o', str(page)]) == 0
     assert 'people: 2 of 2 images' in page.read_text()
 
 

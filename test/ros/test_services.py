@@ -105,7 +105,7 @@ def test_a_self_test_tells_device_and_time_of_every_stage(graph, active):
 
 
 @pytest.mark.parametrize('active', [False, True])
-def test_only_the_worker_keeps_a_pool_of_pytorch(graph, monkeypatch, active):
+def test_only_the_worker_keeps_a_pool_of_pytorch(graph, active):
     at_work = []
 
     class Pipeline(StandInPipeline):
